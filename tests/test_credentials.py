@@ -224,10 +224,10 @@ def test_what_waiting_does_not_mend_is_told_at_once(answer: Answer) -> None:
 
 def test_the_wait_has_an_end() -> None:
     with recording(lambda _: (503, {}, b"")) as api:
-        done = run("serve", **settings(api, SPEC_WAIT_SECONDS="1.5"))
+        done = run("serve", **settings(api, SPEC_WAIT_SECONDS="3"))
     assert done.returncode == 1
     assert "answered 503" in done.stderr.splitlines()[-1]
-    assert len(api.asked) == 2
+    assert 2 <= len(api.asked) <= 3  # one a second, of which a machine with much to do may miss one
 
 
 def test_a_token_endpoint_that_gives_none_is_told_of_at_the_start_and_the_server_is_ready(tmp_path: Path) -> None:

@@ -158,7 +158,15 @@ def ask_and_keep(url: str, answers: list[bytes]) -> None:
         return
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+HANGUP = pytest.param(
+    signal.SIGHUP,
+    marks=pytest.mark.skipif(
+        signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="SIGHUP is ignored here, and so by what is started"
+    ),
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, HANGUP])
 def test_a_signal_lets_the_call_in_flight_finish_and_exits_0(held_call, number):
     server, answers, asked = held_call
     server.process.send_signal(number)

@@ -171,6 +171,31 @@ def test_what_is_not_known_has_no_completion(ref: Any) -> None:
     assert completed(ref, "name", "") == {"values": [], "total": 0, "hasMore": False}
 
 
+def test_the_prompt_of_a_tool_is_completed_by_the_name_of_the_tool_too() -> None:
+    ref = {"type": "ref/prompt", "name": "listCars"}
+    assert completed(ref, "colour", "b", gateway=built(FEW))["values"] == ["blue"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("tools", "name", "near"),
+    [
+        (MANY, "explain_operatoin", "explain_operation"),
+        (MANY, "use_listCars", None),
+        (FEW, "use_listCar", "use_listCars"),
+        (FEW, "overview", None),
+        (FEW, "", None),
+    ],
+)
+def test_an_argument_of_a_prompt_that_is_not_there_is_refused_as_the_prompt_is(
+    version: str, tools: ToolCatalog, name: str, near: str | None
+) -> None:
+    params = {"ref": {"type": "ref/prompt", "name": name}, "argument": {"name": "name", "value": ""}}
+    refused = asked(built(tools), "completion/complete", version, arguments=params)["error"]
+    assert refused == asked(built(tools), "prompts/get", version, name=name)["error"]
+    assert (refused["code"], near is None or near in refused["message"]) == (-32602, True)
+
+
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
 @pytest.mark.parametrize(
     "ref",

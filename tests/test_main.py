@@ -53,6 +53,17 @@ def test_a_closed_standard_stream_is_as_dev_null(argv, closed, tmp_path):
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
 
 
+def test_a_command_says_beside_what_it_prints_which_settings_mean_nothing(tmp_path):
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: 3.1.0\npaths: {}\n")
+    ended = run("inspect", "--json", "--spec-path", str(document), INCLUDE_TAG="pets", AUTH_TOKEN="s3cret")
+    assert ended.stdout.startswith("{")
+    assert ended.stderr.splitlines() == [
+        "openapi-mcp-server: AUTH_TYPE is none: AUTH_TOKEN is not used",
+        "openapi-mcp-server: INCLUDE_TAG is set and means nothing here: did you mean INCLUDE_TAGS?",
+    ]
+
+
 @pytest.mark.parametrize("argv", ["--help", "--version"])
 def test_a_full_disk_is_one_line(argv):
     ended = shell(f"{argv} >/dev/full")

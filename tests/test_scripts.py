@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -54,6 +55,54 @@ def test_scripts_run_takes_no_module_of_the_same_name_from_where_it_is_typed(tmp
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: openapi-mcp-server ")
+
+
+def version(
+    venv: Path, program: Path = CHECKOUT / "scripts" / "run", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    environ = environment(OPENAPI_MCP_VENV=str(venv), **settings)
+    argv = [program, "--version"]
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_scripts_run_writes_nothing_where_the_packages_are_installed(tmp_path):
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (venv / "bin" / "python").chmod(0o755)
+    with (CHECKOUT / "requirements.txt").open("rb") as lock:
+        seen = subprocess.run(["cksum"], stdin=lock, capture_output=True, check=True).stdout
+    (venv / "requirements.txt.installed").write_bytes(seen)
+    (tmp_path / "venv.lock").mkdir()  # cannot be opened to write, not even by root
+    assert (version(venv).returncode, version(venv).stderr) == (0, "")
+
+
+def test_scripts_run_may_be_started_by_a_link(tmp_path):
+    (tmp_path / "mcp").symlink_to(CHECKOUT / "scripts" / "run")
+    assert (version(Path(sys.prefix), tmp_path / "mcp").returncode, version(Path(sys.prefix)).returncode) == (0, 0)
+
+
+def test_scripts_run_makes_an_environment_anew_that_was_not_made_to_the_end(tmp_path):
+    half = tmp_path / "venv" / "bin"
+    half.mkdir(parents=True)
+    (half / "python").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "venv.making").touch()
+    made = '#!/bin/sh\ncase "$2" in openapi_mcp_server) echo served ;; esac\n'
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n[ \"$2\" != venv ] || printf '%s' '{made}' >{half}/python\n")
+    for each in (half / "python", python):
+        each.chmod(0o755)
+    done = version(tmp_path / "venv", PYTHON=str(python))
+    assert (done.returncode, done.stdout) == (0, "served\n"), done.stderr
+    assert not (tmp_path / "venv.making").exists()
+
+
+def test_scripts_run_says_where_it_cannot_write_and_what_to_set(tmp_path):
+    done = version(tmp_path / "none" / "venv")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"cannot write to {tmp_path}/none; set OPENAPI_MCP_VENV to a folder of your own for the packages\n",
+    )
 
 
 @pytest.fixture(scope="module")

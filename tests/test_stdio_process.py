@@ -125,6 +125,18 @@ def test_it_ends_at_a_signal_while_calls_are_in_flight(number: signal.Signals, u
         ended(running)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_calls_in_flight_at_a_signal_are_answered(number: signal.Signals, tmp_path: Path) -> None:
+    """The API may have carried them out."""
+    with program(tmp_path) as running:
+        running.call(3)
+        running.process.send_signal(number)
+        answers = [running.hear() for _ in range(3)]
+        ended(running)
+    assert sorted(one["id"] for one in answers) == [0, 1, 2]  # type: ignore[type-var]
+    assert all(one["result"]["isError"] for one in answers)  # type: ignore[index]
+
+
 def test_a_second_signal_changes_nothing_about_the_end(tmp_path: Path) -> None:
     with program(tmp_path) as running:
         running.call(1)

@@ -100,6 +100,8 @@ def _run(config: Config, sources: Sources) -> int:
         case "serve" | "demo" | "mock":
             return _serve(config, sources)
         case command:
+            for warning in config.warnings:
+                _say(warning)
             module = importlib.import_module(f"openapi_mcp_server.commands.{command}")
             code: int = module.run(config)
             return code
@@ -122,9 +124,13 @@ def _serve(config: Config, sources: Sources) -> int:
 
 
 def _refuse(error: ServiceError, code: int) -> int:
-    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(error).split()))
-    print(f"openapi-mcp-server: {line}", file=sys.stderr)  # noqa: T201 - one line, whatever a name in it is made of
+    _say(str(error))
     return code
+
+
+def _say(sentence: str) -> None:
+    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(sentence.split()))
+    print(f"openapi-mcp-server: {line}", file=sys.stderr)  # noqa: T201 - one line, whatever a name in it is made of
 
 
 if __name__ == "__main__":

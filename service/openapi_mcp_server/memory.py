@@ -24,7 +24,7 @@ MESSAGE_BYTES = 32 * 1024 * 1024
 CLIENT_SHARE = 0.5
 """Part of the budget that one client may fill."""
 LEAST_BYTES = 2 * MESSAGE_BYTES
-"""The smallest budget, of which then one client may fill all."""
+"""The smallest budget; one client may fill all of it."""
 ROOM_SECONDS = 20.0
 """How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
 WAITING_CALLS = 80

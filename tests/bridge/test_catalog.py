@@ -96,12 +96,13 @@ def test_a_tag_that_no_operation_has_is_noted():
     made = catalog(
         operation(path="/1", operation_id="one", tags=("a",)),
         operation(path="/2", operation_id="two", tags=("internal",)),
-        include_tags=frozenset({"a", "A"}),
+        include_tags=frozenset({"a", "A", "zoo"}),
         exclude_tags=frozenset({"internal", "Intern"}),
     )
     assert [(note.kind, note.message) for note in made.apis[0].notes] == [
-        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'A'"),
-        ("override_unused", "EXCLUDE_TAGS: no operation has the tag 'Intern'"),
+        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'A'; did you mean 'a'?"),
+        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'zoo'"),
+        ("override_unused", "EXCLUDE_TAGS: no operation has the tag 'Intern'; did you mean 'internal'?"),
     ]
 
 
@@ -223,6 +224,15 @@ def test_a_base_url_that_lacks_the_documents_path_is_doubted_and_taken(base, ser
     doubts = [note.message for note in made.apis[0].notes if note.kind == "base_url_doubtful"]
     assert str(made.apis[0].base) == base
     assert [doubt.rpartition(" ")[2] for doubt in doubts] == ([meant] if meant else [])
+
+
+@pytest.mark.parametrize("base", ["https://x.example/v3/openapi.json", "https://x.example/a.yaml"])
+def test_a_base_url_that_looks_like_a_document_is_doubted_and_taken(base):
+    made = catalog(operation(), base=base, servers=("https://x.example/v3",))
+    assert str(made.apis[0].base) == base
+    assert [note.message for note in made.apis[0].notes] == [
+        f"API_BASE_URL is {base}, which looks like a document: leave out the file if calls get a 404"
+    ]
 
 
 def test_a_host_without_a_scheme_in_a_file_is_asked_as_the_base_url_is_or_by_https():

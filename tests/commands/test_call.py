@@ -149,6 +149,16 @@ def test_a_server_that_is_not_there_or_speaks_no_mcp_is_told_apart() -> None:
         assert secured.stderr.endswith("; is it http://?\n")
 
 
+@pytest.mark.parametrize("argv", [["getPett"], ["getPett", "petId=1", "note=@{0}"]])
+def test_a_tool_that_a_server_does_not_have_is_a_wrong_argument(tmp_path: Path, argv: list[str]) -> None:
+    (tmp_path / "note").write_text("x")
+    with started("demo", "--port", "0") as server:
+        done = run("call", *[word.format(tmp_path / "note") for word in argv], "--server", server.url)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = f"openapi-mcp-server: getPett: the server at {server.url} says: unknown tool 'getPett'; did you mean getPet"
+    assert done.stderr.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [("application/json", b'{"hello":1}'), ("application/json", b"[1"), ("text/event-stream", b"data: no\n\n")],

@@ -23,6 +23,7 @@ from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.reports.fitness import weaknesses
 from openapi_mcp_server.commands.checkup.checkup import Checkup, How
 from openapi_mcp_server.commands.checkup.client import official_client
+from openapi_mcp_server.commands.checkup.examination import examined
 from processes import run, started
 
 
@@ -84,6 +85,17 @@ def test_a_page_that_may_not_ask_is_found(demo: str) -> None:
     found = the_finding(demo, "--origin", "https://app.example.com")
     assert found.startswith("cors: ")
     assert "ALLOWED_ORIGINS" in found
+
+
+def test_a_server_that_breaks_off_when_a_page_asks_is_found() -> None:
+    hello = sized(b'{"jsonrpc":"2.0","id":1,"result":{}}', b"Content-Type: application/json\r\n")
+
+    async def checks() -> set[str]:
+        async with loopback([(sized(b"{}"),), (hello,)], [(Do.CLOSE,)]) as api:
+            found, _ = await examined(f"{api.origin}/mcp", How(page="https://app.example.com"))
+        return {each.check for each in found}
+
+    assert "cors" in trio.run(checks, clock=trio.testing.MockClock(autojump_threshold=0.05))
 
 
 def test_a_server_that_is_not_there_is_found() -> None:

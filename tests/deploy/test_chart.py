@@ -148,6 +148,27 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         {"serviceAccount": {"name": "a", "roleArn": "arn:aws:iam::123456789012:role/a"}},
         "serviceAccount.roleArn: .* leave it out",
     ),
+    "a store that nothing lets pods reach": (
+        {"sharedState": "valkeys://cache.example"},
+        "networkPolicy.egress: opens no port 6379, which sharedState needs; add",
+    ),
+    "an API that nothing lets pods reach": (
+        {"api": {"baseUrl": "http://orders.shop:8080"}},
+        "networkPolicy.egress: opens no port 8080, which api.baseUrl needs; add",
+    ),
+    "a document that nothing lets pods reach": (
+        {"api": {"specUrl": "http://orders.shop/openapi.json"}},
+        "networkPolicy.egress: opens no port 80, which api.specUrl needs; add",
+    ),
+    "a collector that nothing lets pods reach": (
+        {"settings": {"TRACING": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.obs:4318"}},
+        "networkPolicy.egress: opens no port 4318, which settings.OTEL_EXPORTER_OTLP_ENDPOINT needs; add",
+    ),
+    "a proxy that nothing lets pods reach": (
+        {"settings": {"HTTP_PROXY_URL": "http://out.example:3128"}},
+        "networkPolicy.egress: opens no port 3128, which settings.HTTP_PROXY_URL needs; add",
+    ),
+    "nothing that pods may reach": ({"networkPolicy": {"egress": []}}, "networkPolicy.egress: opens no port 443"),
     "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
 }
 """Values that the schema takes: helm says in plain words what is wrong."""
@@ -167,6 +188,23 @@ def test_helm_says_what_is_wrong_and_what_to_do(changed, words, tmp_path):
     assert done.returncode == 1
     assert re.search(words, done.stderr), done.stderr
     assert "sesame" not in done.stderr
+
+
+EGRESS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
+    "the port": ([{"ports": [{"port": 8080, "protocol": "TCP"}]}], {}),
+    "every port": ([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], {}),
+    "every port of a protocol": ([{"ports": [{"protocol": "TCP"}]}], {}),
+    "a range": ([{"ports": [{"port": 8000, "endPort": 9000, "protocol": "TCP"}]}], {}),
+    "a name": ([{"ports": [{"port": "http", "protocol": "TCP"}]}], {}),
+    "a proxy": ([{"ports": [{"port": 3128, "protocol": "TCP"}]}], {"settings": {"HTTP_PROXY_URL": "http://out:3128"}}),
+}
+
+
+@pytest.mark.parametrize(("egress", "changed"), EGRESS.values(), ids=list(EGRESS))
+def test_pods_may_reach_an_api_by(egress, changed, tmp_path):
+    api = {"baseUrl": "http://orders.shop:8080", "specUrl": "http://orders.shop:8080/openapi.json"}
+    done = templated({"api": api, "networkPolicy": {"egress": egress}, **changed}, tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_secret_may_be_named_where_it_may_not_be_told(tmp_path):

@@ -74,8 +74,33 @@ VARIABLES = [
     "OTEL_PYTHON_DISTRO",
     "OTEL_PYTHON_CONFIGURATOR",
     "OTEL_EXPORTER_OTLP_PROTOCOL",
+    *[
+        "API_SPEC_PATH",
+        "INCLUDE_TAGS",
+        "EXCLUDE_TAGS",
+        "VALIDATE_OUTPUT",
+        "ADDITIONAL_SPECS",
+        "ALLOW_INSECURE_HTTP",
+        "ALLOWED_SPEC_DIRS",
+        "ALLOW_PRIVATE_NETWORKS",
+        "AUTH_USERNAME",
+        "AUTH_PASSWORD",
+        "AUTH_TOKEN",
+        "AUTH_COGNITO_CLIENT_SECRET",
+        "AUTH_COGNITO_SCOPES",
+        "HTTP_MAX_CONNECTIONS",
+        "HTTP_MAX_KEEPALIVE",
+        "USE_TENACITY",
+        "CACHE_TTL",
+        "CACHE_MAXSIZE",
+        "USE_CACHETOOLS",
+        "METRICS_MAX_HISTORY",
+        "MCP_USE_OPENAPI_CORE",
+    ],
 ]
-NOT_READ = {"OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"}
+LEFT_OUT = {name: "1" for name in VARIABLES if re.match("USE_|CACHE_|METRICS_|MCP_", name)}
+"""What is inside that server, and not here."""
+NOT_READ = {"OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR", *LEFT_OUT}
 """Another program's."""
 LONE = {"--no-validate-output", "--allow-insecure-http", "--allow-private-networks", "--debug"}
 GIVEN = {
@@ -128,6 +153,18 @@ STARTS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "the guide's AgentCore": ("", AGENTCORE),
+    "the README's variables": (
+        "",
+        {
+            "API_NAME": "your-api-name", "LOG_LEVEL": "INFO", "ENABLE_PROMETHEUS": "false",
+            "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "5.0", "UVICORN_GRACEFUL_SHUTDOWN": "true",
+            "AUTH_TYPE": "basic", "AUTH_USERNAME": "ann", "AUTH_PASSWORD": "s3cret", "AUTH_TOKEN": "PLACEHOLDER",
+            "INCLUDE_TAGS": "pets", "EXCLUDE_TAGS": "admin,internal", "VALIDATE_OUTPUT": "true",
+            "ADDITIONAL_SPECS": "[]", "ALLOW_INSECURE_HTTP": "false", "ALLOWED_SPEC_DIRS": "/app/specs:/data/api",
+            "AUTH_COGNITO_CLIENT_SECRET": "PLACEHOLDER", "AUTH_COGNITO_SCOPES": "a,b",
+            "HTTP_MAX_CONNECTIONS": "100", "HTTP_MAX_KEEPALIVE": "20", **LEFT_OUT,
+        },
+    ),
 }  # fmt: skip
 """Flags and variables that go together, until each has been in one."""
 SENT = {
@@ -142,7 +179,13 @@ def test_each_flag_and_variable_starts_a_server():
     flags = {word for argv, _ in STARTS.values() for word in argv.split() if word.startswith("--")}
     used = flags | {name for _, values in STARTS.values() for name in values}
     always = {"--api-url", "--spec-url", "--allow-insecure-http", "--allow-private-networks"}
-    assert {*FLAGS, *VARIABLES} - used - always == {"API_BASE_URL", "API_SPEC_URL", "SERVER_PORT"}
+    assert {*FLAGS, *VARIABLES} - used - always == {
+        "API_BASE_URL",
+        "API_SPEC_URL",
+        "API_SPEC_PATH",
+        "ALLOW_PRIVATE_NETWORKS",
+        "SERVER_PORT",
+    }
 
 
 @pytest.mark.parametrize("name", STARTS)

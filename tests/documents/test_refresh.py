@@ -37,6 +37,7 @@ class Script:
         self._steps = list(steps)
         self.began: list[float] = []
         self.served: list[ToolCatalog] = []
+        self.unservable: list[Exception] = []
         self.reading = 0
         self.most_at_once = 0
 
@@ -57,6 +58,8 @@ class Script:
         return Refresh(self.read, NOTHING, self.serve)
 
     async def serve(self, tools: ToolCatalog) -> None:
+        if self.unservable:
+            raise self.unservable.pop()
         self.served.append(tools)
 
 
@@ -149,6 +152,22 @@ async def test_a_bug_of_ours_costs_one_reload_and_is_in_the_log(caplog: pytest.L
     refresh = await for_a_while(script, 2.5 * PERIOD)
     assert (refresh.outcomes["failed"], refresh.outcomes["unchanged"]) == (1, len(script.began) - 1)
     assert "ZeroDivisionError: of ours" in caplog.text
+
+
+@clocked
+@pytest.mark.parametrize("error", [ConfigError("AUTH_TOKEN_FILE", "is empty"), ZeroDivisionError("of ours")])
+async def test_what_was_read_and_could_not_be_served_is_served_the_next_time(error: Exception) -> None:
+    """A secret may be on its way just then, and the documents are read again only when they change once more."""
+    one = catalog(tool("one"))
+    script = Script(one, None)
+    script.unservable = [error]
+    refresh = script.refresh()
+    await refresh.once()
+    assert (script.served, refresh.is_failing()) == ([], True)
+    await refresh.once()
+    await refresh.once()
+    assert script.served == [one]
+    assert refresh.outcomes == {"unchanged": 1, "changed": 1, "failed": 1}
 
 
 @clocked

@@ -87,6 +87,17 @@ async def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path: Path) ->
         await read_file(tmp_path / "pipe")
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc on this system")
+async def test_a_pipe_that_has_no_name_is_said_to_be_no_file() -> None:
+    out, into = os.pipe()
+    try:
+        with pytest.raises(ConfigError, match=rf"^--spec-path: /proc/self/fd/{out} is not a regular file$"):
+            await read_file(f"/proc/self/fd/{out}")
+    finally:
+        os.close(out)
+        os.close(into)
+
+
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/"])
 async def test_a_device_or_a_folder_is_refused(path: str) -> None:
     with pytest.raises(ConfigError, match=rf"^--spec-path: {path} is not a regular file$"):

@@ -120,6 +120,12 @@ def held_calls(
         yield running, asked, clients
 
 
+def answered(connection: socket.socket, client: http.client.HTTPConnection) -> bool:
+    """Whether the call has its result, once the API has answered."""
+    connection.sendall(HeldApi.ANSWER)
+    return not msgspec.json.decode(client.getresponse().read())["result"].get("isError", False)
+
+
 def test_each_worker_has_a_port_a_number_in_its_addresses_and_the_number_in_its_lines(pair):
     pair.pids()
     for number, port in enumerate(pair.ports):
@@ -170,11 +176,31 @@ def test_a_signal_lets_the_calls_of_all_workers_finish_and_exits_0(document, num
         running.process.send_signal(number)
         for _ in clients:
             running.server.wait_for("^stopping")
-        for connection, client in zip(asked, clients, strict=True):
-            connection.sendall(HeldApi.ANSWER)
-            assert not msgspec.json.decode(client.getresponse().read())["result"].get("isError", False)
+        assert all(map(answered, asked, clients))
         assert running.ended() == 0
         assert running.server.log[-1]["message"] == "all workers have stopped"
+
+
+def test_a_stop_during_a_rolling_restart_is_no_second_signal_for_the_worker_that_stops_already(document):
+    with held_calls(document) as (running, asked, clients):
+        running.process.send_signal(signal.SIGHUP)
+        assert running.server.wait_for("^stopping")["worker"] == 0
+        running.process.send_signal(signal.SIGTERM)
+        assert running.server.wait_for("^stopping")["worker"] == 1
+        assert answered(asked[1], clients[1])
+        assert answered(asked[0], clients[0])
+        assert running.ended() == 0
+
+
+def test_a_second_stop_during_a_rolling_restart_ends_all_at_once(document):
+    with held_calls(document) as (running, asked, _):
+        running.process.send_signal(signal.SIGHUP)
+        running.server.wait_for("^stopping")
+        running.process.send_signal(signal.SIGTERM)
+        running.server.wait_for("^stopping")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.ended() == 1
+        assert [connection.recv(1) for connection in asked] == [b"", b""]  # their calls were dropped
 
 
 def test_ctrl_c_in_a_terminal_is_one_signal_for_the_workers_although_all_are_in_the_foreground(document):

@@ -68,6 +68,7 @@ def ask(path: str, method: str = "GET", of: Any = page, readiness: Readiness | N
         pytest.param("*/*", TEXT, id="curl"),
         pytest.param("text/html,application/xhtml+xml", TEXT, id="browser"),
         pytest.param("text/plain;version=0.0.4", TEXT, id="old"),
+        pytest.param("application/openmetrics-text;q=0, */*", TEXT, id="refused"),
         pytest.param(PROMETHEUS_2, OPEN_METRICS, id="Prometheus 2"),
         pytest.param(PROMETHEUS_3, OPEN_METRICS, id="Prometheus 3"),
     ],
@@ -85,8 +86,9 @@ def test_a_page_is_packed_for_those_who_can_unpack_it():
     assert gzip.decompress(body) == LARGE
 
 
-def test_a_page_is_not_packed_for_others():
-    _, headers, body = ask("/metrics", of=large, accept_encoding="identity")
+@pytest.mark.parametrize("wanted", ["identity", "gzip;q=0", "br, gzip; q=0.000"])
+def test_a_page_is_not_packed_for_others(wanted):
+    _, headers, body = ask("/metrics", of=large, accept_encoding=wanted)
     assert "content-encoding" not in headers
     assert body == LARGE
 

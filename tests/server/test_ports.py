@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 
 import pytest
@@ -35,10 +36,21 @@ def test_a_taken_port_is_refused_by_the_name_of_its_setting():
             ports.bind("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "..", "a..b", "x" * 64])
 def test_a_host_that_is_not_this_machine_is_refused(host):
     with pytest.raises(ConfigError, match=f"^SERVER_HOST: {host} is no address of this machine"):
         ports.bind(host, 0)
+
+
+def test_a_port_for_which_no_descriptor_is_left_is_refused_by_the_name_of_its_setting():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_server(("127.0.0.1", 0)) as first:  # the lowest number that is free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first.fileno(), limits[1]))
+        try:
+            with pytest.raises(ConfigError, match=r"^SERVER_PORT: cannot listen on 127.0.0.1 port 0: Too many open"):
+                ports.bind("127.0.0.1", 0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_of_two_processes_that_bound_one_port_the_slower_is_told_that_it_is_taken():

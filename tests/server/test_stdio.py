@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import anyio
-import anyio.to_thread
 import msgspec
 import pytest
 import trio
@@ -26,7 +24,7 @@ from mcp import StdioServerParameters
 from asked import META
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, QUEUED_MESSAGES, STALL_SECONDS
+from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, QUEUED_MESSAGES, STALL_SECONDS, serve_stdio
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from stdio_client import Client, call, cancel, line
 
@@ -62,12 +60,17 @@ def test_both_eras_are_answered_line_by_line() -> None:
 
 
 def test_calls_do_not_wait_for_each_other() -> None:
+    others_are_answered = trio.Event()
+
     async def use(client: Client) -> None:
         await client.say(call("slow", pet=1), call("fast"), line("ping", "ping"))
-        assert [(await client.hear())["id"] for _ in range(3)] == ["ping", "fast", "slow"]
+        assert [(await client.hear())["id"] for _ in range(2)] == ["ping", "fast"]
+        others_are_answered.set()
+        assert (await client.hear())["id"] == "slow"
 
     async def step(request: HttpRequest) -> HttpResponse:
-        await anyio.sleep(0.5 if request.path == "/pets/1" else 0)
+        if request.path == "/pets/1":
+            await others_are_answered.wait()
         return ok()
 
     converse(use, step)
@@ -276,10 +279,30 @@ def test_the_end_of_input_cancels_what_is_in_flight() -> None:
     assert silence.cancelled.is_set()
 
 
-def test_a_call_that_takes_too_long_at_the_end_of_input_is_answered_with_what_is_known_of_it() -> None:
+ENDS = pytest.mark.parametrize("end", [Client.end, Client.stop_server], ids=["end of input", "signal"])
+
+
+@ENDS
+def test_a_call_in_flight_at_the_end_is_waited_for(end: Callable[[Client], None]) -> None:
     async def use(client: Client) -> None:
-        await client.say(call("long"))
-        client.end()
+        await client.say(call("short"), line("ping", "read"))
+        assert (await client.hear())["id"] == "read"
+        end(client)
+        answer = await client.hear()
+        assert (answer["id"], "isError" in answer["result"]) == ("short", False)
+        await client.hear_end()
+
+    converse(use, slowly(0.2))
+
+
+@ENDS
+def test_a_call_that_takes_too_long_at_the_end_is_answered_with_what_is_known_of_it(
+    end: Callable[[Client], None],
+) -> None:
+    async def use(client: Client) -> None:
+        await client.say(call("long"), line("ping", "read"))
+        assert (await client.hear())["id"] == "read"
+        end(client)
         answer = await client.hear()
         assert (answer["id"], answer["result"]["isError"]) == ("long", True)
         assert answer["result"]["content"][0]["text"].startswith("the server stops and could not wait for it")
@@ -330,7 +353,7 @@ def test_a_client_that_reads_late_loses_nothing() -> None:
         client_writes = [line("ping", number) for number in range(2000)]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.say, *client_writes)
-            await trio.sleep(0.5)
+            await trio.testing.wait_all_tasks_blocked(0.05)
             assert [(await client.hear())["id"] for _ in client_writes] == list(range(2000))
 
     converse(use)
@@ -343,7 +366,8 @@ def listen(request_id: object, **asked: bool) -> bytes:
 TAG = "io.modelcontextprotocol/subscriptionId"
 
 
-def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
+@ENDS
+def test_subscriptions_share_the_channel_and_end_with_the_server(end: Callable[[Client], None]) -> None:
     built = gateway(ScriptedApi())
 
     async def main() -> None:
@@ -362,9 +386,9 @@ def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
                 ]
                 await client.say(cancel("a"), line("ping", "ping"))
                 assert (await client.hear())["id"] == "ping"
-                client.end()
-                end = await client.hear()
-                assert (end["id"], end["result"]["_meta"][TAG]) == (2, 2)
+                end(client)
+                last = await client.hear()
+                assert (last["id"], last["result"]["_meta"][TAG]) == (2, 2)
                 cancelled = await client.hear()
                 assert (cancelled["method"], cancelled["params"]) == ("notifications/cancelled", {"requestId": 2})
                 built.lists_changed()  # while the server ends: nobody is left to be told
@@ -405,6 +429,25 @@ def test_a_client_that_closes_its_end_stops_the_server() -> None:
         await client.left.wait()
 
     converse(use)
+
+
+def test_a_client_on_one_socket_that_leaves_an_answer_unread_ends_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    """As socat and inetd start one. The kernel tells the reader of a reset then, not of an end (unix(7))."""
+    ours, theirs = socket.socketpair()
+
+    async def main() -> None:
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve_stdio, gateway(ScriptedApi()), ours.fileno(), ours.fileno())
+                theirs.sendall(line("ping"))
+                await trio.lowlevel.wait_readable(theirs)
+                theirs.close()
+
+    with ours, theirs:
+        trio.run(main)
+    assert [record.message for record in caplog.records] == [
+        "standard input cannot be read: Connection reset by peer: ending"
+    ]
 
 
 def program(body: str) -> list[str]:

@@ -65,6 +65,27 @@ def test_a_variable_that_looks_like_one_of_ours_is_told(name: str, meant: str) -
     assert f"did you mean {meant}?" in load(["demo"], {name: "x"}, lambda path: "").warnings[-1]
 
 
+@pytest.mark.parametrize(
+    ("argv", "heard"),
+    [
+        (["serve", "--spec-path", "x", "--transport", "http"], 3),
+        (["inspect", "--spec-path", "x"], 2),
+        (["call", "getPet", "--spec-path", "x"], 2),
+        (["doctor", "--document", "--spec-path", "x"], 2),
+        (["diff", "x", "y"], 2),
+        (["completion", "bash"], 0),
+    ],
+)
+def test_a_command_is_told_what_means_nothing_to_it_and_not_what_is_about_listening(
+    argv: list[str], heard: int
+) -> None:
+    environ = {"INCLUDE_TAG": "pets", "AUTH_TOKEN": "s3cret", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"}
+    warnings = load(argv, environ, lambda path: "").warnings
+    told = ["AUTH_TYPE is none: AUTH_TOKEN is not used", *misspelt(environ)]
+    assert len(warnings) == heard
+    assert [warning for warning in warnings if warning in told] == told[:heard]
+
+
 OTHERS = """
 PATH HOME LANG PORT DEBUG HOSTNAME PYTHONPATH HTTP_PROXY HTTPS_PROXY SERVER_SERVICE_HOST SERVER_PORT_80_TCP AWS_REGION
 OTEL_LOG_LEVEL API_KEY API_SPEC_URL AUTH_TOKEN_FILE

@@ -37,10 +37,11 @@ class Client:
         self.stdin, self._to_server = pair()
         self._from_server, self._stdout = os.pipe()
         self._received = b""
+        self.reading = trio.CancelScope()
         self.left = trio.Event()
 
     async def serve(self) -> None:
-        await serve_stdio(self._gateway, self.stdin, self._stdout)
+        await serve_stdio(self._gateway, self.stdin, self._stdout, self.reading)
         os.close(self._stdout)
         self._stdout = -1
         self.left.set()
@@ -62,6 +63,10 @@ class Client:
 
     async def hear_end(self) -> None:
         assert await anyio.to_thread.run_sync(os.read, self._from_server, 65536, abandon_on_cancel=True) == b""
+
+    def stop_server(self) -> None:
+        """As a signal does."""
+        self.reading.cancel()
 
     def end(self) -> None:
         os.close(self._to_server)

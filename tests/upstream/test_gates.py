@@ -266,6 +266,23 @@ async def test_under_a_rate_another_client_has_its_turn_after_one_of_many() -> N
 
 
 @clocked
+async def test_a_call_whose_turn_comes_when_the_api_is_tried_again_is_the_one_that_tries() -> None:
+    gate = Gate(Origin("http", "api.example.com", 80), connections=9, breaks=True, rate=0.05)  # a turn each 20 s
+    gate.leave(await gate.enter(math.inf), None)
+    tickets = []
+
+    async def call() -> None:
+        tickets.append(await gate.enter(math.inf))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(WINDOW):
+            gate.breaker.settle("call", "bad", trio.current_time())
+    assert tickets == ["probe"]
+
+
+@clocked
 async def test_a_call_whose_turn_others_have_taken_is_told_when_the_next_one_is() -> None:
     gate, until = Gate(Origin("http", "api.example.com", 80), connections=99, breaks=True, rate=1), 5.5
     refused: list[str] = []

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import trio
 
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.names import Lookups
+from openapi_mcp_server.upstream.sockets import OutOfResources
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +71,24 @@ async def test_a_caller_that_leaves_takes_the_lookup_from_nobody() -> None:
             nursery.cancel_scope.cancel()
         resolver.go_on.set()
         assert await lookups("slow.example", 443) == ["192.0.2.7"]
+
+
+async def test_a_lookup_for_which_there_was_no_thread_is_waited_for_by_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where a container may have so many threads and no more (pids.max)."""
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lookups = Lookups(Resolver())
+    dialler = CheckedDialler(AddressRule(allow_private=False, allow_insecure=False), lookups)
+    with monkeypatch.context() as patched:
+        patched.setattr(trio.lowlevel, "start_thread_soon", no_thread)
+        with pytest.raises(OutOfResources):
+            await dialler.connect("api.example", 443)
+    with trio.fail_after(10):
+        assert await lookups("api.example", 443) == ["192.0.2.7"]
 
 
 async def test_every_caller_is_told_that_there_is_no_such_name() -> None:

@@ -154,6 +154,11 @@ async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
     assert not caught.value.outcome_unknown
 
 
+async def test_what_cannot_be_a_name_is_no_connection() -> None:
+    with pytest.raises(ConnectError):
+        await TcpDialler().connect("a..b", 80)
+
+
 async def test_a_shortage_of_our_own_descriptors_is_told_as_ours() -> None:
     async with loopback([(OK,)]) as api, client(retries=0) as one:
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)

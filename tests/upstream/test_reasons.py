@@ -9,7 +9,7 @@ import trio
 
 from certificates import certificate
 from loopback import OK, client, get, loopback, send
-from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.http_messages import HttpRequest, request_for
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Unreachable
 from openapi_mcp_server.upstream import web
@@ -42,6 +42,21 @@ async def test_a_failed_connection_says_why_and_what_to_do(
             await asked(door, get(origin))
         nursery.cancel_scope.cancel()
     assert (caught.value.transient, caught.value.outcome_unknown) == (transient, False)
+
+
+@pytest.mark.parametrize("url", ["http://256.256.256.256/", f"http://api.example.com/{'x' * 70_000}"])
+async def test_a_url_that_cannot_be_asked_is_told_in_a_line(url: str) -> None:
+    with pytest.raises(Unreachable, match=r"cannot be asked: (Invalid IPv4 address|URL too long)") as caught:
+        await asked("a document", request_for(url))
+    assert not caught.value.outcome_unknown
+    assert len(str(caught.value)) < 300
+
+
+async def test_a_redirect_that_cannot_be_followed_is_told_in_a_line() -> None:
+    there = b"HTTP/1.1 302 Found\r\nLocation: /%b\r\nContent-Length: 0\r\n\r\n" % (b"x" * 70_000)
+    async with loopback([(there,)]) as api:
+        with pytest.raises(Unreachable, match="cannot be asked: URL too long"):
+            await asked("a document", get(api.origin))
 
 
 async def no_tls(stream: trio.SocketStream) -> None:

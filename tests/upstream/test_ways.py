@@ -250,7 +250,8 @@ def test_an_address_is_under_the_rule_behind_a_proxy_too_and_a_name_is_the_proxy
     async def run() -> None:
         rule = AddressRule(allow_private=False, allow_insecure=True)
         async with loopback([(OK,)]) as api, tunnels() as proxy, upstream(pets=through(proxy, rule=rule)) as one:
-            for host in ("10.0.0.1", "169.254.169.254", "fd00::1"):
+            other_spellings = ("2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "169.254.169.254.")
+            for host in ("10.0.0.1", "169.254.169.254", "fd00::1", *other_spellings):
                 with pytest.raises(Refused):
                     await sent(one, asked(remote(api.origin, host)))
             assert proxy.heads == []

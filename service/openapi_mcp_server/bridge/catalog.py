@@ -172,12 +172,18 @@ def _unused_tags(source: ApiSource, candidates: Iterable[Sequence[_Candidate]]) 
     settings = {"INCLUDE_TAGS": source.include_tags, "EXCLUDE_TAGS": source.exclude_tags}
     if not any(settings.values()):
         return []
-    known = {tag for own in candidates for each in own for tag in _tags(each)}
+    known = sorted({tag for own in candidates for each in own for tag in _tags(each)})
     return [
-        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: no operation has the tag {tag!r}")
+        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {_no_tag(tag, known)}")
         for setting, tags in settings.items()
-        for tag in sorted(tags - known)
+        for tag in sorted(tags.difference(known))
     ]
+
+
+def _no_tag(tag: str, known: Sequence[str]) -> str:
+    same = [each for each in known if each.casefold() == tag.casefold()]
+    near = (same or names.nearest(tag, known))[:1]
+    return f"no operation has the tag {tag!r}" + "".join(f"; did you mean {each!r}?" for each in near)
 
 
 def _place_notes(place: ApiPlace) -> list[Note]:

@@ -72,6 +72,11 @@ class Completing(msgspec.Struct, frozen=True):
     ref: PromptReference | ResourceReference
     argument: GuideArgument
 
+    @property
+    def prompt(self) -> str | None:
+        """The prompt whose argument it is; None for that of a resource."""
+        return self.ref.name if isinstance(self.ref, PromptReference) else None
+
 
 class GuidePlace(NamedTuple):
     """A resource: ``kind`` is overview, document or operations; only of these one has a name."""
@@ -196,19 +201,20 @@ def completing(params: msgspec.Raw | None) -> Completing:
         raise ArgumentError(_COMPLETING) from error
 
 
-def completions(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[str, Tool]) -> list[str]:
-    """All values of an argument that begin or go on with what is written so far, those that begin with it first."""
-    known = _known(asked, tools, prompts)
+def completions(asked: Completing, tools: Mapping[str, Tool], prompted: Tool | None) -> list[str]:
+    """All values of an argument that begin or go on with what is written so far, those that begin with it first.
+    ``prompted``: the tool whose prompt it is, if it is one's."""
+    known = _known(asked, tools, prompted)
     begun = asked.argument.value.casefold()
     first = [value for value in known if value.casefold().startswith(begun)]
     return first + [value for value in known if begun in value.casefold() and not value.casefold().startswith(begun)]
 
 
-def _known(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[str, Tool]) -> list[str]:
+def _known(asked: Completing, tools: Mapping[str, Tool], prompted: Tool | None) -> list[str]:
     ref, argument = asked.ref, asked.argument.name
     if isinstance(ref, PromptReference):
-        if (tool := prompts.get(ref.name)) is not None:
-            return _listed(tool, argument)
+        if prompted is not None:
+            return _listed(prompted, argument)
         return [*tools] if (ref.name, argument) == (EXPLAIN, "name") else []
     if argument == "name" and ref.uri.endswith("/operations/{name}"):
         api = unquote(ref.uri.removeprefix(_SCHEME).partition("/")[0])

@@ -75,7 +75,9 @@ def _reason(description: ApiDescription) -> str:
 
 def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[BaseUrl]) -> str:
     """A base URL that is an origin alone, where every server of the document has a path: most often half of what was
-    meant, and every call is answered with 404."""
+    meant, and every call is answered with 404. Or one that ends like the address of a document."""
+    if configured.path.endswith((".json", ".yaml", ".yml")):
+        return f"API_BASE_URL is {configured}, which looks like a document: leave out the file if calls get a 404"
     paths = [base.path for base in documented] + [url for url in servers if url.startswith("/")]
     paths = [path.rstrip("/") for path in paths]
     if configured.path or not paths or not all(paths):

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _OF_FILES = (b'"contentEncoding"', b'"binary"', FILE.encode("ascii"))
 """The words of an input schema about an argument that takes bytes: by JSON Schema, by OpenAPI 3.0, and our own
 words."""
+_INVALID_PARAMS = -32602
+"""The code of JSON-RPC for a tool that there is not."""
 _SECONDS, _ANSWER_SECONDS = 30.0, 300.0
 """The time to connect and to send, and for an answer: the official client's own."""
 
@@ -160,9 +162,12 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     except TimeoutError:
         raise Unreachable(f"{url}: no answer within {_ANSWER_SECONDS:g} s", outcome_unknown=True) from None
     except MCPError as error:
-        raise ConfigError(tool, f"{error}; the server at {url} refused it") from None
-    except ExceptionGroup as group:  # how the client reports what its tasks met
-        said = reason(_first(group), trust="SSL_CERT_FILE")  # a variable of the client's own
+        raise ConfigError(tool, f"the server at {url} says: {error}") from None
+    except ExceptionGroup as group:  # how the client reports what its tasks met, and what ends it
+        first = _first(group)
+        if isinstance(first, MCPError) and first.code == _INVALID_PARAMS:
+            raise ConfigError(tool, f"the server at {url} says: {first}") from None
+        said = reason(first, trust="SSL_CERT_FILE")  # a variable of the client's own
         raise Unreachable(f"{url}: {said}{_hint(url, said)}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
 

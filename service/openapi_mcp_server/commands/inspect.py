@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.reports.report import credentials, report
 from openapi_mcp_server.bridge.schemas.inputs import CLOSED
 from openapi_mcp_server.bridge.search import describing, hits, mode
-from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
+from openapi_mcp_server.bridge.search.names import SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 from openapi_mcp_server.commands.printing import print_json
 from openapi_mcp_server.documents.loading import read_catalog
@@ -36,9 +36,12 @@ _MOST_TOOLS = (
 """As their documentation and their users' reports have it, November 2026; those of other servers count too."""
 _DEFERRED_TOKENS = 20_000
 _RESULT_CHARACTERS = 50_000
+_UNKNOWN = "is no tool; inspect without a name lists all"
+"""In place of a sentence that sends a model to a tool of search mode."""
 
 
 def run(config: Config) -> int:
+    _require_one_view(config)
     if config.cache_dir is not None:  # left there for servers to come: in an image, say
         anyio.run(read_catalog, config, backend="trio")
     catalog = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
@@ -55,13 +58,21 @@ def run(config: Config) -> int:
     return 0
 
 
+def _require_one_view(config: Config) -> None:
+    views = [option for option in ("--json", "--html", "--tokens") if option in config.options]
+    if len([*views, *config.operands]) > 1:
+        other = [*config.operands, *views[1:]][0]
+        raise ConfigError(views[0], f"shows all tools in its own way; leave out either it or {other}")
+
+
 def _one(catalog: ToolCatalog, name: str) -> Iterator[str]:
     """The lines on a tool as a model sees it, in a list and in search mode."""
     offered = mode.offer(catalog.tools)
     try:
         tool = mode.resolved(offered, catalog, Permit(), name)
     except ArgumentError as error:
-        raise ConfigError(name, str(error)) from None
+        said = str(error)
+        raise ConfigError(name, _UNKNOWN if SEARCH in said else said) from None
     entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, Any])
     yield f"IN THE LIST, about {tool.tokens} tokens"
     yield f"{entry['name']}: {entry['description']}"

@@ -10,6 +10,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import Subject
 from openapi_mcp_server.bridge.policy import EVERYTHING, OPEN, Policy, Rule, Selector, selector
+from openapi_mcp_server.documents import source
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.settings.config import Config
@@ -59,7 +60,7 @@ def policy(config: Config) -> Policy:
         with Path(config.policy).open("rb") as file:
             data = file.read(FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError("POLICY", f"cannot read {config.policy}: {error.strerror}") from None
+        raise ConfigError("POLICY", source.unread(Path(config.policy), error)) from None
     if len(data) > FILE_BYTES:
         raise ConfigError("POLICY", f"{config.policy} has more than {FILE_BYTES // 1024} KiB")
     found = read(data, config.policy)

@@ -42,6 +42,7 @@ class Refresh:
     ) -> None:
         self._read = read
         self._catalog = catalog
+        self._unserved: ToolCatalog | None = None
         self._serve = serve
         self.outcomes: dict[str, int] = {"unchanged": 0, "changed": 0, "failed": 0}
         self._last: ReloadOutcome | None = None
@@ -69,7 +70,8 @@ class Refresh:
     async def once(self) -> None:
         try:
             with anyio.fail_after(RELOAD_SECONDS):
-                catalog = await self._read()
+                self._unserved = await self._read() or self._unserved
+            outcome = await self._replace()
         except (ConfigError, SpecError) as error:
             self._fail(str(error))
         except TimeoutError:
@@ -78,19 +80,24 @@ class Refresh:
             logger.exception("a bug of this server: the documents could not be read again")
             self._fail("a bug of this server")
         else:
-            await self._succeed(catalog)
+            self._succeed(outcome)
 
-    async def _succeed(self, catalog: ToolCatalog | None) -> None:
-        if catalog is not None:
-            before, self._catalog = self._catalog, catalog
-            changes = await _difference(before, catalog)
-            del before  # whoever serves it is the last to have it, and knows how to let go of it
-            logger.info("the documents have changed", extra=changes)
-            await self._serve(catalog)
+    async def _replace(self) -> ReloadOutcome:
+        """Serves what was read. Where that fails, since a secret is not to be had just now, the next reload tries it
+        again: the documents are not read a second time unless they change."""
+        if (catalog := self._unserved) is None:
+            return "unchanged"
+        logger.info("the documents have changed", extra=await _difference(self._catalog, catalog))
+        self._catalog = catalog  # whoever serves the one before is the last to have it, and knows how to let go of it
+        await self._serve(catalog)
+        self._unserved = None
+        return "changed"
+
+    def _succeed(self, outcome: ReloadOutcome) -> None:
         if self._problem:
             logger.info("the documents can be used again")
             self._problem = ""
-        self._settle("unchanged" if catalog is None else "changed")
+        self._settle(outcome)
         self._succeeded_at = self._last_at
 
     def _fail(self, problem: str) -> None:

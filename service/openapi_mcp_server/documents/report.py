@@ -8,6 +8,7 @@ from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.documents import policies
+from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.settings.config import Config
 
 _FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
@@ -28,6 +29,8 @@ def report(config: Config, catalog: ToolCatalog) -> None:
             "skipped": skipped,
         }
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
+        if problem := address_rule(config).url_problem(api.base.origin.scheme, api.base.origin.host):
+            logger.warning("no call will reach this API: %s", problem, extra={"api": api.name})
         if not api.tools:
             logger.warning(
                 "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, READ_ONLY, ALLOW_OPERATIONS, inspect",

@@ -32,6 +32,8 @@ _TRANSIENT = frozenset({404, 408, 425, 429})
 """Statuses of a server that is just being started, too."""
 _OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
+_TEXTS = ("{", "[", "openapi:", "swagger:", "overlay:")
+"""Beginnings of documents, overrides and policies."""
 _ACCEPT = (("Accept", "application/json, application/yaml;q=0.9, */*;q=0.8"),)
 
 
@@ -61,7 +63,7 @@ async def read(
     """
     if "://" not in location and setting in _OF_ADDRESSES:
         raise ConfigError(setting, f"{location!r} must start with http:// or https://; --spec-path takes a file")
-    if "://" in location:
+    if "://" in location and not _is_text(location):
         request = _request(location, setting, rule)
         return await _fetch(location, request, visit(request))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
@@ -74,6 +76,20 @@ def shown(location: str) -> str:
     scheme, _, rest = location.partition("://")
     authority, slash, path = _AFTER_PATH.split(rest, maxsplit=1)[0].partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def _is_text(location: str) -> bool:
+    return location.lstrip().startswith(_TEXTS)
+
+
+def unread(path: Path, error: OSError) -> str:
+    """Why a path gave no file. ``error``: of the name without links."""
+    if _is_text(str(path)):
+        return "takes the name of a file, not its text"
+    with suppress(OSError):
+        if stat.S_ISFIFO(path.stat().st_mode):  # <(command), /dev/stdin: what their links lead to has no name
+            return f"{path} is not a regular file"
+    return f"cannot read {path}: {error.strerror}{_start(path, error)}"
 
 
 def _start(path: Path, error: OSError) -> str:
@@ -98,7 +114,7 @@ def read_file(
             raise ConfigError(setting, f"{path} is outside of {allowed}")
         descriptor = _opened(real)
     except OSError as error:
-        raise ConfigError(setting, f"cannot read {path}: {error.strerror}{_start(path, error)}") from None
+        raise ConfigError(setting, unread(path, error)) from None
     except (ValueError, RuntimeError):  # a null byte; links that lead to themselves
         raise ConfigError(setting, f"{str(path)!r} is not a path that can be read") from None
     status = os.fstat(descriptor)

@@ -99,7 +99,7 @@ class Calls:
         if tool is None:
             if call.name in served.catalog.tools:
                 draft.denied = call.name
-            return unknown_name(call, "tool", view.tools if view.offer is None else NAMES)
+            return unknown_name(call, "tool", call.name, view.tools if view.offer is None else NAMES)
         outcome = await self._reported(served, tool, call.arguments, draft, notify, hold)
         return self._answered(outcome, draft)
 

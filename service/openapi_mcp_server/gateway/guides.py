@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from openapi_mcp_server.bridge import guide, prompts
-from openapi_mcp_server.bridge.model import ApiSummary
+from openapi_mcp_server.bridge.model import ApiSummary, Tool
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.serving import Serving
@@ -46,14 +46,18 @@ class Guides:
                 return None
 
     def completion(self, call: Call, view: View) -> Pieces | Rejection | None:
-        """None where nothing is known of the argument."""
+        """None where nothing is known of the argument. A prompt that is not there is refused (MCP, Completion, Error
+        Handling)."""
         if call.method != "completion/complete":
             return None
         try:
             asked = guide.completing(call.arguments)
         except ArgumentError as error:
             return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
-        values = guide.completions(asked, view.tools, view.prompts)
+        prompt = asked.prompt
+        if not (prompt is None or _is_guided(prompt, view) or _prompted(prompt, view)):
+            return _unknown_prompt(call, prompt, view)
+        values = guide.completions(asked, view.tools, None if prompt is None else _prompted(prompt, view))
         return (
             response(call.id, answers.completion(values, guide.VALUES, self._serving.identity(call)))
             if values
@@ -61,12 +65,11 @@ class Guides:
         )
 
     def prompt(self, call: Call, draft: Draft, view: View) -> Pieces | Rejection:
-        """A prompt may be asked for by the tool's own name too, though none is listed so."""
-        if view.has_guide and call.name in guide.NAMES:
+        if _is_guided(call.name, view):
             return self._guided(call, draft, view)
-        tool = view.prompts.get(call.name) or (view.tools.get(call.name) if view.prompts else None)
+        tool = _prompted(call.name, view)
         if tool is None:
-            return unknown_name(call, "prompt", guide.NAMES if view.has_guide else view.prompts)
+            return _unknown_prompt(call, call.name, view)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
@@ -102,6 +105,20 @@ class Guides:
         offer = view.offer or mode.offer(view.tools)
         draft.denied = denied(self._views.served, offer, name)
         return mode.describe(offer, self._views.served.catalog, draft.permit, name)
+
+
+def _is_guided(prompt: str, view: View) -> bool:
+    """Whether it is one of the prompts for the whole API."""
+    return view.has_guide and prompt in guide.NAMES
+
+
+def _prompted(prompt: str, view: View) -> Tool | None:
+    """The tool of a prompt, which may be asked for by the tool's own name too, though none is listed so."""
+    return view.prompts.get(prompt) or (view.tools.get(prompt) if view.prompts else None)
+
+
+def _unknown_prompt(call: Call, prompt: str, view: View) -> Rejection:
+    return unknown_name(call, "prompt", prompt, guide.NAMES if view.has_guide else view.prompts)
 
 
 def _document(api: ApiSummary, view: View) -> tuple[str, str] | None:

@@ -214,12 +214,12 @@ def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
     return name if name in served.catalog.tools and name not in offer.tools else ""
 
 
-def unknown_name(call: Call, kind: str, known: Iterable[str]) -> Rejection:
-    near = nearest(call.name[:SHOWN_CHARACTERS], known)
+def unknown_name(call: Call, kind: str, name: str, known: Iterable[str]) -> Rejection:
+    near = nearest(name[:SHOWN_CHARACTERS], known)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     if known is NAMES:
         hint += f"; operations are found with {SEARCH} and called with {CALL}"
-    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
+    message = f"unknown {kind} {name[:SHOWN_CHARACTERS]!r}{hint}"
     return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
 
 
@@ -255,7 +255,7 @@ def _told_to(permit: Permit, catalog: ToolCatalog, name: str) -> tuple[Any, ...]
 
 
 def _make_room_for_view(served: ServedCatalog) -> None:
-    """Makes room for one more view, which is kept nowhere else: those of who asked longest ago go."""
+    """Makes room for one more view, which is kept nowhere else: those of the classes that asked longest ago go."""
     if len(served.by_tools) < VIEWS:
         return
     in_use = [*dict.fromkeys(map(id, reversed(served.views.values())))]

@@ -42,7 +42,10 @@ class Stop:
 
 @asynccontextmanager
 async def until_signal(stop: Stop) -> AsyncIterator[None]:
-    """The first SIGTERM or SIGINT requests the stop, the second ends everything at once."""
+    """The first SIGTERM, SIGINT or SIGHUP requests the stop, the second ends everything at once. One process has
+    nothing else to do at SIGHUP, which would end it with its calls; under nohup it is ignored."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = {signal.SIGTERM, signal.SIGINT} | (set() if ignored else {signal.SIGHUP})
 
     async def listen(signals: AsyncIterator[int]) -> None:
         async for number in signals:
@@ -52,7 +55,7 @@ async def until_signal(stop: Stop) -> AsyncIterator[None]:
                 tasks.cancel_scope.cancel()
             stop.request()
 
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*numbers) as signals:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen, signals)
             yield

@@ -84,9 +84,19 @@ class _Worker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.process: trio.Process | None = None
+        self._is_told = False
         self.ready = trio.Event()
         self.ready_since: float | None = None
         self.restarts: dict[str, int] = {"asked": 0, "failed": 0}
+
+    def fill(self, process: trio.Process) -> None:
+        self.process, self._is_told = process, False
+
+    def finish(self, number: int) -> None:
+        """Asks it to finish its calls, unless it was asked before: a second signal ends it at once."""
+        if not self._is_told:
+            self._is_told = True
+            self.signal(number)
 
     def signal(self, number: int) -> None:
         if self.process is not None:
@@ -175,9 +185,9 @@ class _Supervisor:
         except OSError as error:  # the system has no process or no descriptor left
             logger.error("worker %d: no process can be started: %s", worker.number, error.strerror)  # noqa: TRY400 - no bug
             return 1, None
-        worker.process = process
+        worker.fill(process)
         if self._stopping.is_set():  # in the meantime
-            worker.signal(signal.SIGTERM)
+            worker.finish(signal.SIGTERM)
         async with line, trio.open_nursery() as hearing:
             hearing.start_soon(self._hear, worker, line)
             code = await process.wait()
@@ -258,7 +268,7 @@ class _Supervisor:
         self._first_started.set()
         self._tell("draining")
         for worker in self._workers:
-            worker.signal(number)
+            (worker.signal if is_second else worker.finish)(number)
             self._tasks.start_soon(self._kill_later, worker, FORCED_SECONDS if is_second else self._stop_seconds)
 
     def _tell(self, state: Literal["ready", "draining"]) -> None:
@@ -286,7 +296,7 @@ class _Supervisor:
         logger.info("SIGHUP: restarting the workers one after the other")
         for worker in self._workers:
             worker.ready = trio.Event()
-            worker.signal(signal.SIGTERM)
+            worker.finish(signal.SIGTERM)
             self._tasks.start_soon(self._kill_later, worker, self._stop_seconds)
             await worker.ready.wait()
         self._is_renewing = False

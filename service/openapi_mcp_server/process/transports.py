@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import msgspec
+import trio
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.documents import policies
@@ -71,15 +72,16 @@ async def over_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None
         logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
     from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio  # noqa: PLC0415 - for clients that start it
 
+    reading = trio.CancelScope()
+
+    async def stop_reading() -> None:
+        await stop.requested.wait()
+        reading.cancel()
+
     async with until_signal(stop), anyio.create_task_group() as tasks:
-
-        async def cancel_when_stopped() -> None:
-            await stop.requested.wait()
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(cancel_when_stopped)
+        tasks.start_soon(stop_reading)
         readiness.state = "ready"
-        await serve_stdio(gateway, sys.stdin.fileno(), claim_stdout())
+        await serve_stdio(gateway, sys.stdin.fileno(), claim_stdout(), reading)
         tasks.cancel_scope.cancel()
 
 

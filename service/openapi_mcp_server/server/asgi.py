@@ -12,7 +12,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An ASGI application. Its scope has two functions more, so that a call needs no timer and no cancel scope for them:
+"""An ASGI application. Its scope has two more functions, so that a call needs no timer and no cancel scope for them:
 ``whole_body()``, the body where it has come with the head, else None, and ``abandon()``, which cancels the application
 after its client has left."""
 Peer = tuple[str, int] | None

@@ -50,7 +50,8 @@ def is_json(content_type: bytes) -> bool:
 
 @_remembered
 def media_ranges(accept: bytes) -> Mapping[bytes, bool]:
-    """The ranges of an Accept field, in lower case, and whether each is wanted: a weight of 0 says the opposite."""
+    """The ranges of an Accept field, or the codings of Accept-Encoding, in lower case, and whether each is wanted: a
+    weight of 0 says the opposite."""
     ranges = {}
     for element in accept.lower().split(b","):
         media_range, *parameters = (part.strip() for part in element.split(b";"))

@@ -113,10 +113,10 @@ class MetricsApp:
         except Refusal as refusal:
             await refuse(send, refusal)
             return
-        open_metrics = b"application/openmetrics-text" in asked.get(b"accept", b"")
+        open_metrics = fields.media_ranges(asked.get(b"accept", b"")).get(b"application/openmetrics-text", False)
         page = await self._page(open_metrics=open_metrics)
         headers = [(b"content-type", OPEN_METRICS if open_metrics else TEXT)]
-        if b"gzip" in asked.get(b"accept-encoding", b""):
+        if fields.media_ranges(asked.get(b"accept-encoding", b"")).get(b"gzip", False):
             page = await run_sync(gzip.compress, page, GZIP_LEVEL, limiter=self._one)
             headers.append((b"content-encoding", b"gzip"))
         headers.append((b"content-length", b"%d" % len(page)))

@@ -20,15 +20,19 @@ def bind(host: str, port: int, *, setting: str = "SERVER_PORT") -> socket.socket
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
-        raise ConfigError("SERVER_HOST", f"{host} is no address of this machine: {error.strerror}") from error
-    listener = socket.socket(family, kind, protocol)
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: not even a name, to IDNA
+        problem = getattr(error, "strerror", "no name has such parts")
+        raise ConfigError("SERVER_HOST", f"{host} is no address of this machine: {problem}") from error
     try:
-        for level, option, value in _OPTIONS:
-            listener.setsockopt(level, option, value)
-        listener.bind(address)
+        listener = socket.socket(family, kind, protocol)
+        try:
+            for level, option, value in _OPTIONS:
+                listener.setsockopt(level, option, value)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
-        listener.close()
         raise _unusable(error, host, port, setting) from error
     listener.settimeout(0)
     return listener

@@ -60,8 +60,9 @@ def claim_stdout() -> int:
     return claimed
 
 
-async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
-    """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
+async def serve_stdio(gateway: Gateway, stdin: int, stdout: int, reading: trio.CancelScope | None = None) -> None:
+    """Answers what comes in on one descriptor on the other. Returns soon after the input ends, or ``reading`` is
+    cancelled, which is the same to the calls in flight: the API may have carried them out, so each is answered."""
 
     async def say(message: Pieces, hold: Hold) -> None:
         line = (*message, b"\n")
@@ -85,18 +86,19 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
-    idle = trio.lowlevel.ParkingLot()  # for who waits until no call is in flight
+    idle = trio.lowlevel.ParkingLot()  # of whoever waits until no call is in flight
     async with anyio.create_task_group() as everything, _Output(stdout, everything.cancel_scope.cancel) as output:
         everything.start_soon(output.write)
         async with anyio.create_task_group() as calls:
             conversation = Conversation(gateway, "stdio", calls, say, over)
             gateway.tell_changes(tell_changes)
             try:
-                async with aclosing(_lines(stdin)) as lines:
-                    async for line in lines:
-                        message, hold = await _admitted(line, conversation, gateway)
-                        del line  # large ones are kept as long as they are needed, and counted
-                        await conversation.take(message, hold=hold)
+                with reading or trio.CancelScope():
+                    async with aclosing(_lines(stdin)) as lines:
+                        async for line in lines:
+                            message, hold = await _admitted(line, conversation, gateway)
+                            del line  # large ones are kept as long as they are needed, and counted
+                            await conversation.take(message, hold=hold)
             finally:  # nothing may be started once the calls are over
                 gateway.tell_no_more(tell_changes)
             calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS + LAST_WORD_SECONDS
@@ -178,7 +180,7 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 @contextmanager
 def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
-    """A function that reads a piece, as soon as there is one."""
+    """A function that reads a piece, as soon as there is one; nothing at the end, and where there can be none."""
     limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
 
     async def read() -> bytes:
@@ -188,9 +190,16 @@ def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
                 return take()
         return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
 
+    async def read_if_possible() -> bytes:
+        try:
+            return await read()
+        except OSError as error:  # a client on a socket has left an answer unread, a terminal is gone
+            logger.warning("standard input cannot be read: %s: ending", error.strerror)
+            return b""
+
     with ExitStack() as stack:
         take = _taking(descriptor, stack)
-        yield read
+        yield read_if_possible
 
 
 def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:

@@ -1,4 +1,4 @@
-"""Who may ask at all, by two headers that a page's script cannot set: the lists of hosts and origins, as configured."""
+"""Who may ask: by the lists of hosts and origins, two headers that a page's script cannot set, and by the guard."""
 
 from __future__ import annotations
 

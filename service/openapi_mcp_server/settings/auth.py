@@ -79,10 +79,11 @@ class AuthShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """The kinds and places of what an API is told of who calls. ``schemes``: by the document's security schemes.
+    """The kinds and places of the credentials that an API is sent, never their values.
 
-    ``headers`` (in lower case) and ``query`` are the names of fixed values, ``forwarded`` (in lower case) those of
-    headers that clients send themselves. ``certificate``: whether TLS shows one of ours.
+    ``schemes``: by the document's security schemes. ``headers`` (in lower case) and ``query`` are the names of fixed
+    values, ``forwarded`` (in lower case) those of headers that clients send themselves. ``certificate``: whether TLS
+    shows one of ours.
     """
 
     auth: AuthShape = AuthShape()

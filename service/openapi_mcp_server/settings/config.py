@@ -29,6 +29,7 @@ Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 
 _WITH_PAGE = frozenset({"http", "streamable-http"})
+_DOCUMENTS = frozenset({"API_SPEC_PATH", "API_SPEC_URL", "ADDITIONAL_SPECS"})
 HIGHEST_PORT = 65_535
 LEAST_LAME_DUCK_SECONDS = 5.0
 """For a Service to notice that a pod goes. A proxy with a preStop needs more, of which nothing here shows."""
@@ -166,6 +167,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
         apis = configured(given, command, read_file, environ) if needs_apis else ()
     except ConfigError as error:
         raise ConfigError(error.setting, "; ".join([error.problem, *strangers[:1]])) from None
+    _require_own_document(flags, command)
     _require_known_listener(given, command)
     _require_room_for_workers(given, command)
     _require_calls_for_page(given, command)
@@ -177,8 +179,18 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
     way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL
-    warnings = (*config.warnings, *strangers, *overlooked(given, environ), *_hasty(config, environ))
+    if command in {"serve", "demo", "mock"}:
+        warnings = (*config.warnings, *strangers, *overlooked(given, environ), *_hasty(config, environ))
+    else:  # what is about listening means nothing to a command, and a shell that completes wants to hear nothing
+        warnings = () if command == "completion" else (*overlooked_auth(given), *strangers)
     return msgspec.structs.replace(config, warnings=warnings, tracing=traced, aws=aws, way=way)
+
+
+def _require_own_document(flags: Mapping[str, Given], command: Command) -> None:
+    """Whoever names a document on the command line of the demo would look in vain for its tools."""
+    named = next((flag for name, flag in flags.items() if name in _DOCUMENTS), None)
+    if command == "demo" and named is not None:
+        raise ConfigError(named.label, "the demo has a document of its own; leave out the word demo to serve this one")
 
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:

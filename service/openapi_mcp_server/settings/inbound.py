@@ -205,8 +205,9 @@ def _scrypt(text: str, place: str) -> Scrypt:
         case _:
             raise ConfigError(place, problem)
     n, r, p = (int(each) for each in numbers)
-    if n < 2 or n & (n - 1) or not 0 < r <= 64 or not 0 < p <= 16 or 128 * n * r > _SCRYPT_MEMORY:
-        raise ConfigError(place, f"{problem}; N is a power of 2, and all of it may take 64 MiB")
+    is_of_rfc = n >= 2 and not n & (n - 1) and 0 < r <= 64 and n < 1 << 16 * r and 0 < p <= 16
+    if not is_of_rfc or 128 * n * r > _SCRYPT_MEMORY:
+        raise ConfigError(place, f"{problem}; N is a power of 2, below 2^16 with r=1, and all of it may take 64 MiB")
     try:
         decoded = Scrypt(n, r, p, base64.b64decode(salt, validate=True), base64.b64decode(digest, validate=True))
     except (ValueError, binascii.Error):

@@ -7,6 +7,7 @@ points elsewhere a moment later (DNS rebinding) changes nothing. ``Host`` and TL
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Literal
@@ -113,11 +114,13 @@ class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is; None for a name."""
-    try:
+    """The address that a host is, in every spelling that resolvers take for one (inet_aton(3)): ``127.1``,
+    ``2852039166``; None for a name."""
+    with suppress(ValueError):
         return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+    with suppress(OSError):
+        return ipaddress.IPv4Address(socket.inet_aton(host.removesuffix(".")))
+    return None
 
 
 class CheckedDialler:

@@ -78,8 +78,8 @@ class Gate:
         return self._admitted(client)
 
     def enter_at_once(self, now: float, client: str) -> Ticket | InLine | None:
-        """The same for whom at most a place has to be waited for, who then stands in line for it; None for the others,
-        and for those who would be refused."""
+        """The same where at most a place has to be waited for, for which the call then stands in line; None where more
+        has, and where `enter` would refuse."""
         if self._pace is not None or self.breaker.state(now) != "closed":
             return None
         if self._places.take_at_once(client):

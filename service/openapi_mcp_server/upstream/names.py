@@ -40,9 +40,13 @@ class Lookups:
     async def _looked_up(self, host: str) -> Entries:
         lookup = self._running.get(host)
         if lookup is None:
-            lookup = self._running[host] = _Lookup()
+            lookup = _Lookup()
             ask = partial(self._ask, host, None, type=socket.SOCK_STREAM)
-            trio.lowlevel.start_thread_soon(ask, lookup.delivery(partial(self._running.pop, host)), "name lookup")
+            try:
+                trio.lowlevel.start_thread_soon(ask, lookup.delivery(partial(self._running.pop, host)), "name lookup")
+            except RuntimeError:  # the system gives this process no further thread
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
+            self._running[host] = lookup  # not before: there is nobody else who would end it
         await lookup.done.wait()
         if isinstance(lookup.answer, Exception):
             raise _shortage() or lookup.answer

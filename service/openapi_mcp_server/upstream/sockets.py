@@ -24,7 +24,7 @@ _UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
 UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE."""
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
 """OpenSSL's words for an answer that is no TLS; the last two since OpenSSL 3.2."""
-_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EAGAIN})
 
 
 class NetworkError(Exception):
@@ -97,7 +97,7 @@ class TcpDialler:
                 stream = await trio.open_tcp_stream(host, port)
         except trio.TooSlowError as error:
             raise ConnectTimeout(f"no connection to {host} in time") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: not even a name, to IDNA
             raise connect_error(error, str(error)) from error
         return TcpStream(stream, stream.socket)
 

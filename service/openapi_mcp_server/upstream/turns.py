@@ -33,7 +33,7 @@ class TaskTurns:
 
     @asynccontextmanager
     async def turn(self, api: str, *, patient: bool) -> AsyncIterator[bool]:
-        """Whether to ask now. False only for who is not ``patient``, since it has a token that lasts."""
+        """Whether to ask now. False only for a caller that is not ``patient``, since it has a token that lasts."""
         shared, key = self.shared, f"token {api}"
         if shared is None:
             yield True

@@ -51,6 +51,8 @@ async def fetch(
             return await _followed(request, _Transport(dialler, tls), most_bytes)
     except TimeoutError:
         raise Timeout(f"no whole answer from {place} within {within}", outcome_unknown=True, transient=True) from None
+    except httpx2.InvalidURL as error:  # longer than httpx takes, or numbers that are no address
+        raise Unreachable(f"{place} cannot be asked: {error}", outcome_unknown=False) from None
     except _Full:
         raise TooLarge(f"the answer of {place} exceeds {most_bytes / 2**20:g} MiB", outcome_unknown=True) from None
     except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:

@@ -194,6 +194,21 @@ def test_a_list_becomes_lines_of_json(name: str, value: Any, data: bytes) -> Non
 
 
 @pytest.mark.parametrize(
+    "name", ["multipart/mixed;boundary=b", 'multipart/mixed; Boundary="b"', "multipart/related; boundary=b"]
+)
+@pytest.mark.parametrize("schema", [TEXT, {"type": ["string", "null"]}])
+def test_parts_that_are_described_as_text_go_out_as_they_are_given(name: str, schema: Any) -> None:
+    parts = "--b\r\nContent-Type: application/http\r\n\r\nGET Pets HTTP/1.1\r\n\r\n--b--"
+    assert write(parts, name, schema) == (name, parts.encode())
+
+
+def test_parts_that_are_described_as_an_object_are_written_whatever_boundary_is_named() -> None:
+    content_type, body = write({"a": "x"}, "multipart/mixed; boundary=b", {"type": "object", "properties": {"a": TEXT}})
+    assert content_type.startswith("multipart/mixed; boundary=")
+    assert b"\r\n\r\nx\r\n--" in body
+
+
+@pytest.mark.parametrize(
     ("name", "schema", "problem"),
     [
         ("multipart/mixed", TEXT, "multipart/mixed cannot carry a JSON string, only a JSON object"),

@@ -60,6 +60,38 @@ def test_there_is_no_output_schema_unless_every_success_is_known_json(responses)
     assert outputs(*responses) is None
 
 
+@pytest.mark.parametrize("status", ["204", "205"])
+def test_an_answer_that_can_have_no_content_promises_none_and_has_nothing_to_filter(status):
+    described = answer(status, media(JSON, OBJECT))
+    made = tool(operation(responses=(described,)), response_filter=True)
+    assert (made.output, made.filterable) == (None, False)
+    beside = tool(operation(responses=(answer("200", media(JSON, OBJECT)), described)), response_filter=True)
+    assert (beside.output, beside.filterable) == (None, True)
+
+
+@pytest.mark.parametrize("value", [OBJECT, {"type": "array", "items": OBJECT}, {"$ref": "#/$defs/Pet"}])
+@pytest.mark.parametrize("other", ["text/plain", "application/xml", "application/vnd.acme+xml", "text/xml"])
+def test_what_says_again_what_json_says_is_not_asked_for(other, value):
+    named = schemas(Pet=OBJECT)
+    alone = outputs(answer("200", media(JSON, value)), response_schemas=named)
+    for several in ([media(other, value), media(JSON, value)], [media(JSON, value), media(other, value)]):
+        assert outputs(answer("200", *several), response_schemas=named) == alone != None  # noqa: E711 - a chain
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([media(JSON, {"type": "string"}), media("text/plain", {"type": "string"})], id="a text"),
+        pytest.param([media(JSON, OBJECT), media("application/xml", {"type": "object"})], id="another schema"),
+        pytest.param([media(JSON, OBJECT), media("application/xml")], id="no schema"),
+        pytest.param([media(JSON, OBJECT), media("application/yaml", OBJECT)], id="a type that is asked for by name"),
+        pytest.param([media("application/xml", OBJECT), media("text/plain", OBJECT)], id="without JSON"),
+    ],
+)
+def test_another_answer_than_that_of_json_promises_nothing(others):
+    assert outputs(answer("200", *others)) is None
+
+
 @pytest.mark.parametrize("others", [(), (answer("404"), answer("5XX", media(JSON, {"type": "object"})))])
 def test_the_default_is_the_success_where_no_other_is_documented(others):
     assert outputs(*others, answer("default", media(JSON, OBJECT))) == OBJECT

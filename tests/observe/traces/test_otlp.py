@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -142,6 +143,17 @@ def test_spans_for_aws_without_keys_are_dropped_with_the_reason() -> None:
         lost, reason = one.deliver([recorded()])
         assert (lost, reason.startswith("no AWS credentials: set AWS_ACCESS_KEY_ID")) == (1, True)
         assert running.headers == []
+
+
+def test_a_password_in_netrc_is_not_for_the_collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take the place of the key in OTEL_EXPORTER_OTLP_HEADERS."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with collector() as running:
+        sending = exporter(running.url, OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20key")
+        assert sending.deliver([recorded()]) == (0, "")
+        sending.close()
+        assert running.headers[0]["authorization"] == "Bearer key"
 
 
 def test_a_collector_that_refuses_costs_the_spans_and_says_why() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,6 +176,13 @@ def test_a_rule_that_is_loaded_again_keeps_its_counts_one_that_has_changed_does_
 
 def target(name: str = "Default", **changes: Any) -> Target:
     return Target(rule_name=name, **{"reservoir_quota_ttl": START + 50, **changes})
+
+
+def test_a_name_of_4_mib_costs_no_more_than_a_long_one() -> None:
+    world = World(rule(attributes={"gen_ai.tool.name": "*a*b"}))
+    began = time.process_time()
+    world.sampled(call=msgspec.structs.replace(CALL, name="a" * 4_000_000))
+    assert time.process_time() - began < 0.1
 
 
 def counted(requests: int, sampled: int = 0, borrowed: int = 0) -> Statistics:

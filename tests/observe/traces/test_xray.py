@@ -219,11 +219,12 @@ def test_spans_for_a_port_where_nothing_listens_are_counted() -> None:
     assert re.fullmatch(r"udp:127.0.0.1:\d+: .*refused", reason)
 
 
-def test_spans_for_a_daemon_that_has_no_address_are_counted() -> None:
-    exporter = XRayExporter(DaemonAddress("no-such-daemon.invalid", 2000), RESOURCE)
+@pytest.mark.parametrize("host", ["no-such-daemon.invalid", "a..b"])
+def test_spans_for_a_daemon_that_has_no_address_are_counted(host: str) -> None:
+    exporter = XRayExporter(DaemonAddress(host, 2000), RESOURCE)
     lost, reason = exporter.deliver([with_request(recorded()), recorded()])
     assert lost == 3
-    assert reason.startswith("udp:no-such-daemon.invalid:2000: ")
+    assert reason.startswith(f"udp:{host}:2000: ")
 
 
 def test_a_document_of_200_kb_costs_itself_only() -> None:

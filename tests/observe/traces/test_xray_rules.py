@@ -86,7 +86,7 @@ def test_rules_come_in_pages() -> None:
         assert [one.rule_name for one in rules.report()] == ["first"]
 
 
-@pytest.mark.parametrize("fault", ["closed port", "status 500", "nonsense", "no address", "silence"])
+@pytest.mark.parametrize("fault", ["closed port", "status 500", "nonsense", "no address", "no name", "silence"])
 def test_a_daemon_that_does_not_answer_is_said_once_and_the_fallback_holds(
     fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -103,6 +103,8 @@ def test_a_daemon_that_does_not_answer_is_said_once_and_the_fallback_holds(
                 running.rules = [{"RuleName": 5}]
             case "no address":
                 poller = RulePoller(rules, DaemonAddress("no-such-daemon.invalid", 2000))
+            case "no name":
+                poller = RulePoller(rules, DaemonAddress("a..b", 2000))
             case "silence":
                 poller = RulePoller(rules, DaemonAddress("127.0.0.1", silent.getsockname()[1]), answer_seconds=0.05)
         with caplog.at_level(logging.INFO, "openapi_mcp_server"):

@@ -66,6 +66,21 @@ def test_a_style_that_its_location_cannot_have_is_the_default_and_noted(location
     assert (kind, pointer.endswith("/parameters/0/style")) == ("parameter_repaired", True)
 
 
+@pytest.mark.parametrize(
+    ("said", "style", "meant", "taken"),
+    [
+        ("Query", "DeepObject", "query", "deepObject"),
+        ("PATH", "Matrix", "path", "matrix"),
+        (" header", "Simple", "header", "simple"),
+        ("Cookie", "cookie ", "cookie", "cookie"),
+    ],
+)
+def test_place_and_style_count_in_any_case(said, style, meant, taken):
+    declared = {"name": "a", "in": said, "required": True, "style": style, "schema": {}}
+    found = parameter(of_parameter(declared, path="/{a}" if meant == "path" else "/x", dialect="3.2"))
+    assert (found.location, found.style) == (meant, taken)
+
+
 def test_flags_of_a_parameter_are_read():
     found = parameter(
         of_parameter(

@@ -34,6 +34,21 @@ def test_security_schemes_are_read():
 
 
 @pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"type": "APIKey", "in": "Header", "name": "X-Key"}, SCHEMES["key"]),
+        ({"type": "HTTP", "scheme": "BASIC"}, SCHEMES["basic"]),
+        ({"type": "Basic"}, SCHEMES["basic"]),
+        ({"type": "OAuth2", "flows": {}}, SCHEMES["oauth"]),
+    ],
+)
+def test_the_words_of_a_security_scheme_count_in_any_case(said, meant):
+    found, wanted = (described(components={"securitySchemes": {"s": each}}) for each in (said, meant))
+    assert found.security_schemes == wanted.security_schemes != {}
+    assert notes(found) == []
+
+
+@pytest.mark.parametrize(
     "scheme",
     [
         {"type": "magic"},

@@ -48,6 +48,7 @@ def body(description: ApiDescription) -> Body:
         ({"host": "a.example.com", "basePath": "v1", "schemes": ["wss", "https"]}, ("https://a.example.com/v1",)),
         ({"host": "a.example.com", "basePath": "/"}, ("//a.example.com",)),
         ({"host": "https://a.example.com/", "schemes": ["https"]}, ("https://a.example.com",)),
+        ({"host": "a.example.com", "schemes": ["HTTP", "Https"]}, ("https://a.example.com",)),
         ({"host": "a.example.com", "schemes": ["wss"]}, ()),
         ({"basePath": "/v1", "schemes": ["https"]}, ("/v1",)),
         ({"basePath": "/"}, ()),
@@ -60,7 +61,7 @@ def test_host_base_path_and_schemes_are_one_url(root, urls):
 
 @pytest.mark.parametrize(
     ("schemes", "urls"),
-    [(["http"], ("http://a.example.com",)), (["https", "wss"], ("https://a.example.com",)), ([], ()), (None, ())],
+    [(["HTTP"], ("http://a.example.com",)), (["https", "wss"], ("https://a.example.com",)), ([], ()), (None, ())],
 )
 def test_an_operation_may_have_schemes_of_its_own(schemes, urls):
     description = of_operation({"schemes": schemes}, dialect="2.0", host="a.example.com", schemes=["https"])
@@ -177,6 +178,20 @@ def test_parameters_may_be_references():
 )
 def test_a_parameter_that_cannot_be_read_skips_the_operation(declared, place, reason):
     assert skips(of(declared)) == [(f"{GET}/parameters/0{place}", reason)]
+
+
+@pytest.mark.parametrize(("said", "meant"), [("Query", "query"), ("PATH", "path"), ("header ", "header")])
+def test_a_place_and_a_collection_format_count_in_any_case(said, meant):
+    declared = {"name": "a", "in": said, "type": "array", "items": {"type": "string"}, "collectionFormat": "Pipes"}
+    description = of_operation({"parameters": [declared]}, dialect="2.0", path="/{a}" if meant == "path" else "/x")
+    found = parameter(description)
+    assert (found.location, found.style) == (meant, "pipeDelimited")
+
+
+@pytest.mark.parametrize("said", ["Body", "formdata", " formData"])
+def test_the_place_of_a_body_counts_in_any_case(said):
+    declared = {"name": "a", "in": said, "type": "string", "schema": {"type": "string"}}
+    assert the_operation(of(declared)).body is not None
 
 
 # Bodies

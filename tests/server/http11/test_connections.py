@@ -135,6 +135,31 @@ def test_without_descriptors_clients_wait_and_the_log_says_so_once(caplog):
     assert "no connection can be taken in: Too many open files" in caplog.text
 
 
+def test_a_stop_without_descriptors_finishes_what_is_in_flight():
+    """Whoever still waits to be accepted cannot be, and costs nobody else an answer."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    app = Held()
+
+    async def test() -> None:
+        async with serving_app(app) as server, await server.connect() as served:
+            await served.send_all(GET)
+            await app.reached.wait()
+            highest = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - of numbers
+            with socket.socket() as waiting, every_descriptor(highest + 2):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
+                waiting.connect(("127.0.0.1", server.port))
+                server.stopping.set()
+                await wait_all_tasks_blocked()
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                app.released.set()
+                assert (await answer(served)).startswith(OK)
+
+    try:
+        run(test)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 @contextmanager
 def every_descriptor(below: int) -> Iterator[None]:
     """Takes all that are free up to this one."""
@@ -322,6 +347,29 @@ def test_an_answer_before_the_whole_body_was_read_says_that_the_connection_ends(
             assert (head.startswith(OK), head.lower().count(b"connection: close\r\n")) == (True, 1)
 
     run(main)
+
+
+@pytest.mark.parametrize("pieces", [[b"x"], [b"x", b"x"]])
+@pytest.mark.parametrize("protocol", [b"", b"Expect: nothing\r\n"], ids=["ordinary", "h11"])
+def test_who_goes_on_sending_after_such_an_answer_is_heard_for_a_second(pieces, protocol):
+    async def hello_at_once(scope: Any, receive: Any, send: Any) -> None:
+        await say_hello(send)
+
+    async def main() -> float:
+        async with serving_app(hello_at_once) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\n%bContent-Length: 9000000\r\n\r\n" % protocol)
+            await rest(stream)
+            began = trio.current_time()
+            for piece in pieces:
+                await stream.send_all(piece)
+                await wait_all_tasks_blocked()
+            with suppress(trio.BrokenResourceError), trio.move_on_after(60):
+                while True:
+                    await trio.sleep(0.1)
+                    await stream.send_all(b"x")
+            return trio.current_time() - began
+
+    assert run(main, hurried()) < 5
 
 
 async def rest_of_one_that_sends(stream: trio.SocketStream, body: bytes) -> bytes:
@@ -535,6 +583,69 @@ def test_a_stop_still_reads_a_request_that_is_on_its_way():
             assert (await rest(stream)).startswith(OK)
 
     run(main)
+
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Answers without having read the body."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize("more", [[], [b"x"], [b"x"] * 9, [GET, GET]], ids=["nothing", "once", "always", "requests"])
+@pytest.mark.parametrize("head", ["Content-Length: 99999", "Transfer-Encoding: chunked", "Content-Length: 1"])
+def test_who_was_refused_and_stays_is_left_soon_whatever_else_it_sends(head: str, more: list[bytes]) -> None:
+    """Nor does it hold up a stop."""
+
+    async def main() -> None:
+        async with serving_app(refuse, grace_seconds=1000) as server, await server.connect() as stream:
+            await stream.send_all(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n{{".encode())
+            assert b" 413 " in await answer(stream)
+            for piece in more:
+                await trio.sleep(connections.LINGER_SECONDS / 20)
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(piece)
+            began = trio.current_time()
+            server.stopping.set()
+            await server.stopped.wait()
+            assert trio.current_time() - began <= connections.LINGER_SECONDS + 0.1
+
+    run(main, hurried())
+
+
+async def hello_later(scope: Any, receive: Any, send: Any) -> None:
+    """Says hello long after an idle connection is closed at a stop, if its client is still there then."""
+    while (event := await receive()).get("more_body"):
+        pass
+    with trio.move_on_after(10 * connections.FAREWELL_SECONDS):
+        event = await receive()
+    if event["type"] != "http.disconnect":
+        await say_hello(send)
+
+
+CHUNKED = b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+LENGTHY = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize("before", [b"", GET, CHUNKED + b"0\r\n\r\n"], ids=["new", "ordinary before", "by h11 before"])
+@pytest.mark.parametrize(
+    "pieces", [[GET], [CHUNKED, b"2\r\n{}\r\n0\r\n\r\n"], [LENGTHY, b"{}"]], ids=["GET", "in chunks", "body later"]
+)
+def test_a_stop_waits_for_the_answer_to_a_request_that_was_on_its_way(before, pieces):
+    async def main() -> None:
+        async with serving_app(hello_later) as server, await server.connect() as stream:
+            if before:
+                await stream.send_all(before)
+                await answer(stream)
+            await wait_all_tasks_blocked()
+            server.stopping.set()
+            await wait_all_tasks_blocked()
+            for piece in pieces:
+                await stream.send_all(piece)
+                await trio.sleep(2 * connections.FAREWELL_SECONDS)
+            answered = await rest(stream)
+            assert (answered.startswith(OK), answered.endswith(b"hello")) == (True, True)
+
+    run(main, hurried())
 
 
 def test_a_stop_waits_for_nobody_who_is_idle():

@@ -215,6 +215,7 @@ def test_strangers_with_made_up_key_ids_cause_a_fetch_in_ten_seconds_and_no_more
         f"http://{'a' * 300}/", "http://user:pw@issuer.example.com/jwks", "http://issuer.example.com\n:9/", "http://..../",
         "http:///x", "file:///etc/passwd", "gopher://issuer.example.com/", "", "jwks", "//issuer.example.com/jwks",
         "http://127.0.0.1/jwks", "http://169.254.169.254/latest/meta-data", "http://[::ffff:10.0.0.1]/",
+        "http://256.256.256.256/jwks", f"http://issuer.example.com/{'x' * 70_000}",
     ],
 )  # fmt: skip
 def test_an_issuer_with_an_address_that_is_none_or_private_gives_no_key_until_it_is_mended(jwks_uri):

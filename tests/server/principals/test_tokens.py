@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -223,6 +224,7 @@ def test_a_server_with_static_tokens_loads_no_library_for_others(spec):
         ('[{"name": "a", "token": "secret"}]', "INBOUND_TOKENS[0].token: must have at least"),
         ('[{"name": "a", "sha256": "secret"}]', "INBOUND_TOKENS[0].sha256: must be"),
         ('[{"name": "a", "scrypt": "scrypt$3$8$1$secret$secret"}]', "INBOUND_TOKENS[0].scrypt: must be"),
+        (f'[{{"name": "a", "scrypt": "scrypt$65536$1$1$c2FsdA==${"c2VjcmV0" * 4}"}}]', "scrypt: must be scrypt$N$r"),
         ('[{"name": "a", "token": "secret-0123456789", "sorcery": 1}]', "INBOUND_TOKENS[0]: "),
         (
             '[{"name": "a", "token": "secret-0123456789"}, {"name": "b", "token": "secret-0123456789"}]',
@@ -334,6 +336,26 @@ def test_strangers_tokens_are_tried_on_slow_hashes_for_a_quarter_of_the_time():
     trio.run(main)
     assert tried.count(CannotVerify) == 100 - WAITING
     assert time.process_time() - began < 0.7
+
+
+@pytest.mark.parametrize("token", [CAROL, "stranger-0123456789"])
+def test_a_token_that_comes_many_times_at_once_is_tried_on_slow_hashes_once(token, monkeypatch):
+    tried, scrypt = [], hashlib.scrypt
+    monkeypatch.setattr(hashlib, "scrypt", lambda *args, **named: tried.append(args) or scrypt(*args, **named))
+
+    async def main():
+        verify = StaticTokens([StaticToken(name="carol", scrypt=Scrypt(16384, 8, 1, SALT, SLOW))], OPEN)
+
+        async def one():
+            with suppress(InvalidToken):
+                await verify(token.encode())
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(WAITING):
+                nursery.start_soon(one)
+
+    trio.run(main)
+    assert len(tried) == 1
 
 
 def test_tokens_in_a_file_are_exchanged_while_the_server_runs(spec, tmp_path):

@@ -21,8 +21,10 @@ from mcp import Client
 from mcp.client.sse import sse_client
 
 import nginx
-from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.errors import ConfigError, Refused
 from openapi_mcp_server.process import tasks
+from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.sse.peers import Peers, SessionIds
 from openapi_mcp_server.settings.config import load
 from processes import Server as Program
@@ -253,6 +255,22 @@ def test_an_owner_that_breaks_off_may_have_the_message_and_is_not_asked_twice() 
             answer = await call(second, session)
             assert (answer.status, b"may have arrived" in answer.body) == (502, True)
             assert (peers[1].outcomes["broken"], len(asked)) == (1, 1)
+
+    run(test)
+
+
+def test_a_session_is_not_unknown_because_this_task_is_short_of_something() -> None:
+    """Its client would give it up, and its owner has it still."""
+
+    async def short(request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
+        raise Refused("this server cannot open a connection: Too many open files", outcome_unknown=False)
+
+    async def test() -> None:
+        peers = Peers(SessionIds([KEY], OWN), short)
+        with pytest.raises(Refusal) as caught:
+            await peers.pass_on("10.0.0.8:8080", PATH, "id", b"{}", {})
+        assert (caught.value.status, dict(caught.value.headers)[b"retry-after"]) == (503, b"5")
+        assert peers.outcomes == {"passed": 0, "gone": 0, "broken": 1}
 
     run(test)
 

@@ -102,6 +102,13 @@ async def test_one_callers_refusal_holds_up_nobody_else_and_repeats_no_token() -
         assert without.value.client
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_may_be_written_in_any_case(scheme: str) -> None:
+    made = KINDS["oauth2"]("pets", oauth2("https://login.example.com", exchange="rfc8693"), Means(web=WEB))
+    assert callable(made)
+    assert made(Carrier(forwarded={"authorization": f"{scheme} ann"}))
+
+
 def test_so_many_callers_are_kept_and_who_has_not_called_for_longest_goes_first() -> None:
     auth = oauth2("https://login.example.com", exchange="rfc8693")
     made = KINDS["oauth2"]("pets", auth, Means(web=WEB))

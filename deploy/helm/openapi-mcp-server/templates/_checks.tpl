@@ -29,10 +29,42 @@
 {{- if contains "-----BEGIN " $value }}{{ fail (printf "settings.%s: a key or certificate belongs into the Secret or into files" $name) }}{{ end -}}
 {{- if and (eq $name "HTTP_PROXY_URL") (contains "@" $value) }}{{ fail (printf "settings.HTTP_PROXY_URL: has a login; make it a key of the Secret %s" ($values.secretName | default "of secretName")) }}{{ end -}}
 {{- end -}}
+{{- if $values.networkPolicy.enabled -}}
+{{- $reached := dict "sharedState" $values.sharedState -}}
+{{- $proxy := get $settings "HTTP_PROXY_URL" -}}
+{{- $isFile := or (hasKey $settings "HTTP_PROXY_URL_FILE") (has "HTTP_PROXY_URL" $values.secretFiles) -}}
+{{- if hasPrefix "http" $proxy -}}
+{{- $reached = merge $reached (dict "settings.HTTP_PROXY_URL" $proxy) -}}
+{{- else if not (or $isFile (eq $proxy "environment")) -}}
+{{- $reached = merge $reached (dict "api.baseUrl" $values.api.baseUrl "api.specUrl" $values.api.specUrl) -}}
+{{- end -}}
+{{- if contains "otlp" (get $settings "TRACING") -}}
+{{- $reached = merge $reached (dict "settings.OTEL_EXPORTER_OTLP_ENDPOINT" (get $settings "OTEL_EXPORTER_OTLP_ENDPOINT")) -}}
+{{- end -}}
+{{- range $name, $url := $reached }}{{ if and $url (not (regexMatch "://(localhost|127[.]|\\[::1\\])" $url)) -}}
+{{- $port := include "port" $url | int -}}
+{{- if not (include "opened" (dict "port" $port "egress" $values.networkPolicy.egress)) }}{{ fail (printf "networkPolicy.egress: opens no port %d, which %s needs; add {ports: [{port: %d, protocol: TCP}]}" $port $name $port) }}{{ end -}}
+{{- end }}{{ end -}}
+{{- end -}}
 {{- range $values.extraVolumes -}}
 {{- if has .name (list "proxy" "proxy-configuration" "proxy-cache" "proxy-run" "tls" "files" "secrets") }}{{ fail (printf "extraVolumes: %s is a volume of the chart; choose another name" .name) }}{{ end -}}
 {{- if .hostPath }}{{ fail (printf "extraVolumes: %s is a folder of the node, which restricted Pod Security forbids" .name) }}{{ end -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* The port of a URL. */ -}}
+{{- define "port" -}}
+{{- $url := urlParse . -}}
+{{- $usual := dict "http" "80" "https" "443" -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (get $usual $url.scheme) | default "6379" -}}
+{{- end -}}
+
+{{- /* Some text if a rule of `egress` opens `port`, to whomever. A port with a name may be any. */ -}}
+{{- define "opened" -}}
+{{- $port := .port -}}
+{{- range .egress }}{{ if not .ports }}everything{{ end }}{{ range .ports -}}
+{{- if or (not .port) (kindIs "string" .port) (and (ge $port (int .port)) (le $port (int (.endPort | default .port)))) }}this{{ end -}}
+{{- end }}{{ end -}}
 {{- end -}}
 
 {{- define "fixed" -}}

@@ -95,8 +95,8 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
     if is_signed(name):
         return "text"
     known = _known(name)
-    if known == "form" and not may_be(outline, "object") and may_be(outline, "string"):
-        return "text"  # a form that its author writes
+    if _is_written_whole(media, known) and not may_be(outline, "object") and may_be(outline, "string"):
+        return "text"
     if media.is_stream and known not in _SEQUENCES:
         raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
     carried = _carried(media, name, known)
@@ -111,6 +111,12 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
         return known
     is_bytes = row(name).read != "text" and are_files(alternatives(outline, definitions))
     return "binary" if is_bytes or is_binary(name) else "text"
+
+
+def _is_written_whole(media: MediaType, known: Kind | None) -> bool:
+    """Whether a text of this type may be the body itself: a form, or parts between boundaries that the type names, as
+    all documents of OData's ``$batch`` have it."""
+    return known == "form" or (known == "multipart" and "boundary=" in media.name.lower())
 
 
 def _carried(media: MediaType, name: str, kind: Kind | None) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import is_json
+from openapi_mcp_server.bridge.media.table import is_json, is_xml
 from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.schemas.definitions import OBJECT_OR_NULL, Definitions, says_object
 from openapi_mcp_server.bridge.schemas.edits import Detail, cleaned, encode, reduced
@@ -15,6 +15,7 @@ from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Operation, Response, Schema
 
 _ANY_TYPE = frozenset({"*/*", "application/*"})
+_WITHOUT_CONTENT = frozenset({"204", "205"})
 _HOPELESS = 3
 """A schema this many times over its limit does not get under it by losing examples and prose."""
 
@@ -103,13 +104,43 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     without content (204 beside 200, or any answer to HEAD) promises nothing. Nor does one that may be any object.
     """
     good = successes(operation.responses)
-    media = [media for response in good for media in response.media]
-    if operation.method == "HEAD" or not all(response.media for response in good):
+    media = [media for response in good for media in _asked_for(response, definitions)]
+    if operation.method == "HEAD" or not all(map(content_of, good)):
         return []
     if not all(each.schema is not None and is_json_answer(each, definitions) for each in media):
         return []
     schemas = {bytes(each.schema.json): each.schema for each in media if each.schema is not None}
     return [] if schemas.keys() <= _SAYING_NOTHING else list(schemas.values())
+
+
+def _asked_for(response: Response, definitions: Definitions) -> list[MediaType]:
+    """The media types of an answer, less XML and text that say again what JSON says there, which Accept asks for first.
+
+    Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. Should such an answer
+    come all the same, it has a form of its own (docs/adr/0011). Other types are listed because an API answers so at
+    times: Kubernetes' watches are streams.
+    """
+    media = content_of(response)
+    in_json = {bytes(each.schema.json) for each in media if each.schema is not None and is_json(each.name)}
+    return [each for each in media if not _is_beside(each.name) or not _is_said(each.schema, in_json, definitions)]
+
+
+def _is_beside(name: str) -> bool:
+    return is_xml(name) or essence(name) == "text/plain"
+
+
+def _is_said(schema: Schema | None, known: Container[bytes], definitions: Definitions) -> bool:
+    """Whether a schema is one of these, and that of an object or a list: of a text, each media type has its own."""
+    if schema is None or (json := bytes(schema.json)) not in known:
+        return False
+    return definitions.is_object(json) or definitions.is_list(json)
+
+
+def content_of(response: Response) -> Sequence[MediaType]:
+    """The media types of an answer. 204 and 205 have no content, whatever is described (RFC 9110 sections 15.3.5 and
+    15.3.6): SendGrid's document has JSON for 42 of them.
+    """
+    return () if response.status in _WITHOUT_CONTENT else response.media
 
 
 def successes(responses: Sequence[Response]) -> list[Response]:

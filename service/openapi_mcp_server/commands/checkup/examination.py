@@ -37,9 +37,13 @@ async def _page(here: Checkup) -> None:
         return
     here.checked.append("cors")
     asked = {"origin": here.how.page, "access-control-request-method": "POST"}
-    response = await here.http.options(here.url, headers=asked)
+    cure = f"add {here.how.page} to ALLOWED_ORIGINS; nothing in front may take the headers away"
+    try:
+        response = await here.http.options(here.url, headers=asked)
+    except httpx2.HTTPError as error:
+        here.found("cors", f"no answer to the preflight of {here.how.page}: {on_one_line(error)}", cure)
+        return
     if response.headers.get("access-control-allow-origin") not in {"*", here.how.page}:
-        cure = f"add {here.how.page} to ALLOWED_ORIGINS; nothing in front may take the headers away"
         here.found("cors", f"pages of {here.how.page} may not ask (preflight {response.status_code})", cure)
 
 

@@ -28,7 +28,7 @@ class OtlpExporter:
     def __init__(self, config: Otlp, sign: Sign | None = None) -> None:
         self._sign = sign
         session = requests.Session()
-        session.auth = self._signed if sign is not None else None
+        session.auth = self._signed
         # Each is said here, so that nothing is read from the environment a second time and in another way.
         self._exporter = OTLPSpanExporter(
             endpoint=config.endpoint,
@@ -68,9 +68,11 @@ class OtlpExporter:
         return Delivery(len(spans), (str(cause) if cause else self._said.first)[:REASON_CHARACTERS])
 
     def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        assert self._sign is not None  # noqa: S101 - for the type checker
-        body = request.body if isinstance(request.body, bytes) else b""
-        request.headers.update(self._sign.headers(request.url or "", body))
+        """The request, signed where somebody signs. A session without this looks for a password in ~/.netrc, which
+        would take the place of the configured key."""
+        if self._sign is not None:
+            body = request.body if isinstance(request.body, bytes) else b""
+            request.headers.update(self._sign.headers(request.url or "", body))
         return request
 
     def close(self) -> None:

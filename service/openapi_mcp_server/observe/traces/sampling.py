@@ -23,6 +23,8 @@ RULES_EXPIRE_SECONDS = 3600.0
 """Rules that could not be had again for so long are not X-Ray's any more; then the fallback holds."""
 REPORT_SECONDS = 10.0
 """How often X-Ray wants to hear of a rule, unless it says otherwise."""
+_NAME_CHARACTERS = 256
+"""Characters that patterns see of a name that a client made up; those of tools have 64 at most."""
 _PORT = re.compile(r":\d*$")
 
 
@@ -170,7 +172,7 @@ class _Applied:
         asked = (_PORT.sub("", carrier.host), "POST" if carrier.path else "", carrier.path)
         if not all(_fits(pattern, text) for pattern, text in zip(self._patterns, asked, strict=True)):
             return False
-        attributes = {"mcp.method.name": call.method, "gen_ai.tool.name": call.name}
+        attributes = {"mcp.method.name": call.method, "gen_ai.tool.name": call.name[:_NAME_CHARACTERS]}
         return all(_fits(pattern, attributes.get(name, "")) for name, pattern in self.rule.attributes.items())
 
     def decide(self, now: float, chance: Callable[[], float]) -> bool:

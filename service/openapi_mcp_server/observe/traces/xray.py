@@ -62,7 +62,7 @@ class XRayExporter:
         lost, reason = 0, ""
         try:
             daemon = self._connected()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: not even a name, to IDNA
             return Delivery(sum(map(len, calls)), f"udp:{self._daemon}: {error}")
         for spans in calls:
             try:

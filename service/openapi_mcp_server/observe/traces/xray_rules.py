@@ -77,7 +77,7 @@ class RulePoller:
                 self._fetch()
             if statistics := self._rules.report():
                 self._report(statistics)
-        except (OSError, http.client.HTTPException, msgspec.MsgspecError, _Refused) as error:
+        except (OSError, UnicodeError, http.client.HTTPException, msgspec.MsgspecError, _Refused) as error:
             self._failed(error)
         else:
             if self._is_failing:

@@ -7,7 +7,15 @@ from typing import get_args
 
 from openapi_mcp_server.openapi.model import Encoding, Parameter, Style
 from openapi_mcp_server.openapi.notes import Notes
-from openapi_mcp_server.openapi.reading.objects import EncodingObject, Encodings, is_there, read, reader, written
+from openapi_mcp_server.openapi.reading.objects import (
+    EncodingObject,
+    Encodings,
+    as_known,
+    is_there,
+    read,
+    reader,
+    written,
+)
 from openapi_mcp_server.openapi.references.resolve import Located
 
 _encoding = reader(EncodingObject)
@@ -57,8 +65,9 @@ class EncodingReader:
         """The style of a part, which has the values of query parameters (Encoding Object, ``style``)."""
         if declared.style is None:
             return None
+        said = as_known(written(declared.style), get_args(Style))
         for style in get_args(Style):
-            if style == declared.style:
+            if style == said:
                 return style  # type: ignore[no-any-return]  # one of the literal's values
         self._notes.add(at.pointer, "parameter_repaired", f"style {declared.style!r} is unknown; 'form' was taken")
         return "form"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -252,6 +253,12 @@ def written(value: Text) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def as_known(word: str, known: Iterable[str]) -> str:
+    """The word of the specification that this one is but for its case and the space around it; else itself."""
+    plain = word.strip().lower()
+    return next((each for each in known if each.lower() == plain), word)
 
 
 def written_each(values: Texts) -> list[str]:

@@ -16,6 +16,7 @@ from openapi_mcp_server.openapi.reading.examples import examples
 from openapi_mcp_server.openapi.reading.objects import (
     MediaTypeObject,
     ParameterObject,
+    as_known,
     is_there,
     read,
     reader,
@@ -110,7 +111,8 @@ class ParameterReader:
 
     def _style(self, at: Located, declared: ParameterObject, location: Location) -> tuple[Style, bool]:
         possible = _STYLES[location]
-        style = next((style for style in possible if style == declared.style), None)
+        said = as_known(written(declared.style), possible)
+        style = next((style for style in possible if style == said), None)
         if style is None:
             style = possible[0]
             if declared.style is not None:
@@ -149,8 +151,9 @@ class ParameterReader:
 
 
 def _location(at: Located, declared: ParameterObject) -> Location:
+    word = as_known(declared.location or "", get_args(Location))
     for location in get_args(Location):
-        if location == declared.location:
+        if location == word:
             return location  # type: ignore[no-any-return]  # one of the literal's values
     known = ", ".join(get_args(Location))
     if not declared.location:

@@ -17,6 +17,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     Raws,
     SecuritySchemeObject,
     Texts,
+    as_known,
     read,
     read_map,
     reader,
@@ -51,9 +52,10 @@ def _resolved(source: Source, name: str, at: Located) -> SecurityScheme:
 
 
 def _read(name: str, declared: SecuritySchemeObject, at: Located) -> SecurityScheme:
-    kind, parameter, location = written(declared.type), written(declared.name), written(declared.location)
+    kind, parameter = as_known(written(declared.type), _KINDS), written(declared.name)
+    location = as_known(written(declared.location), _LOCATIONS)
     http_scheme = written(declared.scheme).lower()
-    if kind == "basic":  # 2.0
+    if kind.lower() == "basic":  # 2.0
         kind, http_scheme = "http", "basic"
     if kind not in _KINDS:
         raise SpecError(at.pointer, f"a security scheme of an unknown type: {kind!r}")

@@ -25,6 +25,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     OperationObject,
     ParameterObject2,
     ResponseObject,
+    as_known,
     is_there,
     read,
     read_text,
@@ -52,6 +53,7 @@ _COLLECTIONS: Mapping[str, tuple[Style, bool]] = {
 }
 # What a parameter's object says beside its schema.
 _NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "x-multi-segment"})
+_LOCATIONS = ("query", "header", "path", "formData", "body")
 _SCHEMES = ("https", "http")  # of several, the first
 _FILE = "file"
 _EXAMPLE = "x-example"
@@ -117,7 +119,7 @@ class Swagger2:
             raise SpecError(at.pointer, wrong)
         known = self._known.get(place.pointer)
         if known is None:
-            known = self._known[place.pointer] = self._declared(place, read(_parameter, place))
+            known = self._known[place.pointer] = self._declared(place, _declaration(place))
         return known
 
     def parts(
@@ -150,7 +152,7 @@ class Swagger2:
             case "query" | "header" | "path":
                 return self._parameter(at, declared, name, declared.location)
             case other:
-                problem = f"'in' must be one of query, header, path, formData, body, not {other!r}"
+                problem = f"'in' must be one of {', '.join(_LOCATIONS)}, not {other!r}"
                 raise SpecError(at.pointer if other is None else child(at.pointer, "in"), problem)
 
     def _parameter(
@@ -209,7 +211,7 @@ class Swagger2:
     def _collection(self, at: Located, declared: ParameterObject2) -> tuple[Style, bool]:
         if declared.collection_format is None:
             return _COLLECTIONS["csv"]
-        known = _COLLECTIONS.get(written(declared.collection_format))
+        known = _COLLECTIONS.get(as_known(written(declared.collection_format), _COLLECTIONS))
         if known is None or (known[1] and declared.location in {"path", "header"}):
             message = f"collectionFormat {declared.collection_format!r} is not for {declared.location}; csv was taken"
             self._notes.add(child(at.pointer, "collectionFormat"), "parameter_repaired", message)
@@ -308,9 +310,19 @@ class Swagger2:
         return isinstance(members, dict) and _FILE in {text_in(members.get(key, NOTHING)) for key in ("type", "format")}
 
     def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
-        if operation.schemes and not set(_SCHEMES).intersection(written_each(operation.schemes)):
+        if not operation.schemes:
+            return ()
+        schemes = _in_lower_case(written_each(operation.schemes))
+        if not set(_SCHEMES).intersection(schemes):
             raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
-        return self._address.urls(written_each(operation.schemes)) if operation.schemes and self._address.host else ()
+        return self._address.urls(schemes) if self._address.host else ()
+
+
+def _declaration(at: Located) -> ParameterObject2:
+    declared = read(_parameter, at)
+    if declared.location is None or declared.location in _LOCATIONS:
+        return declared
+    return msgspec.structs.replace(declared, location=as_known(declared.location, _LOCATIONS))
 
 
 def _or_fault(at: Located) -> list[str] | SpecError:
@@ -334,7 +346,12 @@ def _address(source: Source) -> BaseAddress:
         )
         source.notes.add(source.at("host").pointer, "server_repaired", message)
         host = host.rpartition("://")[2].rstrip("/")
-    return BaseAddress(host, f"/{path.strip('/')}".rstrip("/"), schemes)
+    return BaseAddress(host, f"/{path.strip('/')}".rstrip("/"), _in_lower_case(schemes))
+
+
+def _in_lower_case(schemes: Sequence[str]) -> list[str]:
+    """Schemes know no case (RFC 3986 section 3.1)."""
+    return [scheme.lower() for scheme in schemes]
 
 
 def _plain_body(field: BodyParameter, consumed: Sequence[str]) -> Body:

@@ -101,9 +101,10 @@ def _claim_descriptors() -> None:
 
 
 def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
-    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked."""
+    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked. Where
+    no descriptor is left they cannot be helped."""
     queue.settimeout(0)
-    with suppress(BlockingIOError):
+    with suppress(OSError):
         while True:
             yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
 
@@ -248,6 +249,9 @@ class _Connection:
                 if not data:
                     await self._worker.ends.wait("")
                     break
+                if self._is_over:  # until the linger is over; the protocol of all requests would know of no end
+                    del data
+                    continue
                 exchange = self._begun(data)
                 if exchange is None:
                     if self._protocol is None:
@@ -261,7 +265,7 @@ class _Connection:
 
     def _is_between(self) -> bool:
         """Requests: h11 has nothing of the next one either."""
-        return self._is_idle and not self._is_over and (self._protocol is None or not self._protocol.has_begun)
+        return self._is_idle and (self._protocol is None or not self._protocol.has_begun)
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None where it is not one."""
@@ -281,7 +285,7 @@ class _Connection:
         """Hands bytes on to the protocol of all requests."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
-        if data and not self._is_over:
+        if data:
             await protocol.take(data)
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
@@ -373,6 +377,8 @@ class _Connection:
         """The protocol has answered, or has begun to read a request."""
         self._is_idle = idle
         self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if idle else math.inf
+        if not idle:
+            self._reading.deadline = math.inf  # a request that has come within the farewell of a stop has its grace
 
     async def write(self, data: bytes) -> None:
         """Within the time that a client has to take it; nothing once the connection is over."""

@@ -25,9 +25,9 @@ _UNCOUNTED = nullcontext()
 
 
 class Limits:
-    """``rate``: RATE_LIMIT, None for no limit; a principal's own counts more. The other two are for principals that
-    were asked who they are: behind a proxy, all others may look like one, and have most of what there is.
-    ``shared``: where rates hold over all tasks."""
+    """``rate``: RATE_LIMIT, None for no limit; a principal's own counts more. ``calls`` and ``sessions`` hold for
+    principals that were asked who they are: behind a proxy, all others may look like one, and have most of all there
+    is. ``shared``: where rates hold over all tasks."""
 
     def __init__(
         self, rate: float | None = None, calls: int = 100, sessions: int = 500, shared: SharedState | None = None

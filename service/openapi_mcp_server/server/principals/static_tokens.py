@@ -51,33 +51,36 @@ class StaticTokens:
 
     async def _try(self, token: bytes) -> Principal:
         digest = self._recent.digest(token)
-        if (known := self._recent.find(digest, 0.0)) is not None:
+        if (known := self._tried_before(digest)) is not None:
             return known
-        if digest in self._refused:
-            raise _nobodys()
         if self._waiting >= WAITING:
             raise CannotVerify("too many tokens wait to be looked at; try again")
         self._waiting += 1
         try:
             async with self._one:
-                found = await self._tried(token)
+                # The same token may have been before this one in the line.
+                return self._tried_before(digest) or await self._tried(token, digest)
         finally:
             self._waiting -= 1
-        if found is None:
-            if len(self._refused) >= REFUSED:
-                del self._refused[next(iter(self._refused))]
-            self._refused[digest] = None
-            raise _nobodys()
-        self._recent.keep(digest, found, math.inf)
-        return found
 
-    async def _tried(self, token: bytes) -> Principal | None:
+    def _tried_before(self, digest: bytes) -> Principal | None:
+        """None for a token that is still to be tried. Raises InvalidToken for one that was tried in vain."""
+        if digest in self._refused:
+            raise _nobodys()
+        return self._recent.find(digest, 0.0)
+
+    async def _tried(self, token: bytes, digest: bytes) -> Principal:
         await anyio.sleep_until(self._rests_until)
         began = anyio.current_time()
         found = await run_sync(self._match, token)
         if found is None:
             now = anyio.current_time()
             self._rests_until = now + REST * (now - began)
+            if len(self._refused) >= REFUSED:
+                del self._refused[next(iter(self._refused))]
+            self._refused[digest] = None
+            raise _nobodys()
+        self._recent.keep(digest, found, math.inf)
         return found
 
     def _match(self, token: bytes) -> Principal | None:

@@ -7,7 +7,7 @@ import math
 import trio
 
 MOST = 2
-"""Things of one client that are gone on with in one turn; a call takes 0.1 ms of it, and five turns of its own."""
+"""How many things of one client go on in one turn; a call takes 0.1 ms of it, and five turns of its own."""
 ALONE_SECONDS = 1.0
 """After which a client is alone, and is begun as it comes: no other one has asked for so long."""
 
@@ -68,7 +68,7 @@ class Turns(trio.abc.Instrument):
 
     @classmethod
     def of_all(cls) -> Turns:
-        """Turns for what nobody waits for, whosever it is: all have the key ""."""
+        """Turns for what nobody waits for, whoever it belongs to: all of it has the key ""."""
         return cls(math.inf)
 
     def _count(self) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
-from openapi_mcp_server.errors import UpstreamError
+from openapi_mcp_server.errors import Refused, UpstreamError
 from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
 
 HOP: Final = b"x-mcp-session-hop"
@@ -100,11 +100,14 @@ class Peers:
         self, owner: str, path: str, session_id: str, body: bytes, headers: Mapping[bytes, bytes]
     ) -> HttpResponse | None:
         """The owner's answer; None if the owner is gone and the session with it. Raises Refusal if it may have the
-        message and does not say so."""
+        message and does not say so, and where this task is short of something."""
         passed = {name: headers[name] for name in self._passed_on if name in headers}
         request = _request(owner, path, session_id, body, (headers.get(b"host", b""), passed))
         try:
             answer = await self._send(request, deadline_seconds=PASS_SECONDS)
+        except Refused as error:
+            self.outcomes["broken"] += 1
+            raise Refusal(503, "the task that has this session cannot be asked now; try again", RETRY_AFTER) from error
         except UpstreamError as error:
             if not error.outcome_unknown:
                 self.outcomes["gone"] += 1

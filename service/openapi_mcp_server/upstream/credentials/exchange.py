@@ -16,7 +16,7 @@ from openapi_mcp_server.upstream.credentials.tokens import TokenLogin
 CALLERS = 2_000
 """Callers whose tokens are kept, some 10 kB each; one more replaces who has not called for longest."""
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - no secret
-_BEARER = re.compile(r"[Bb]earer +(\S+)")
+_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 class Exchange:

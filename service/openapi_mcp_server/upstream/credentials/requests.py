@@ -35,7 +35,7 @@ class FixedValues(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
-        return f"Fixed({', '.join(name for name, _ in (*self.headers, *self.query))})"
+        return f"FixedValues({', '.join(name for name, _ in (*self.headers, *self.query))})"
 
 
 NONE_FIXED = FixedValues()

@@ -175,6 +175,33 @@ def test_keys_are_asked_for_once_however_many_wait_and_again_before_their_end() 
     served(lambda _: answer(found()), use)
 
 
+def test_keys_that_are_not_to_be_had_are_asked_for_once_however_many_wait_and_by_the_next_again() -> None:
+    """An instance that does not answer takes 2 s: the last of thirty would hear of it after a minute."""
+    told: list[str] = []
+
+    async def use(server: Answering) -> None:
+        chain = KeyChain({"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{server.url}/k"}, WEB)
+
+        async def one() -> None:
+            with pytest.raises(Failed, match="answered 500") as caught:
+                await chain.keys()
+            told.append(str(caught.value))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(50):
+                nursery.start_soon(one)
+        assert (len(server.asked), len(told), len(set(told))) == (1, 50, 1)
+        server.handler = lambda _: answer(found())
+        assert (await chain.keys()).access_key == "AK"
+
+    served(lambda _: answer({}, b"500 Oh"), use)
+
+
+def test_an_address_that_is_not_aws_s_is_one_failure_of_the_credentials() -> None:
+    with pytest.raises(CredentialError, match=r"AWS_CONTAINER_CREDENTIALS_FULL_URI: .* is not where AWS gives"):
+        trio.run(keys, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/k"})
+
+
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
 def test_a_web_identity_is_exchanged_at_sts(tmp_path: Path) -> None:
     file = tmp_path / "identity"

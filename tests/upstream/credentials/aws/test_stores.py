@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import trio
 
 from aws import REGION, Aws, running_aws
+from logins import WEB, answering
+from loopback import sized
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.upstream.credentials.aws import stores
 from processes import run
@@ -62,6 +65,17 @@ def test_a_secret_that_is_not_there_says_so(aws: Aws, arn: str, place: str, prob
     with pytest.raises(CredentialError, match=problem) as caught:
         stores.read(place.replace("ARN", arn), environ)
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"Parameter":null}', b'{"Parameter":{"Value":5}}', b"[]"])
+def test_an_answer_of_another_form_holds_no_text(body: bytes) -> None:
+    async def read() -> None:
+        environ = {"AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        async with answering(lambda _: sized(body)) as server:
+            with pytest.raises(CredentialError, match="holds no text"):
+                await stores.fetched("ssm:/apis/token", environ | {"AWS_ENDPOINT_URL_SSM": server.url}, WEB)
+
+    trio.run(read)
 
 
 def test_without_keys_or_region_it_says_what_is_missing(aws: Aws) -> None:

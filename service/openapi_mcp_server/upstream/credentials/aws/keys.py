@@ -31,7 +31,7 @@ MARGIN_SECONDS = 300.0
 LEAST_SECONDS = 30.0
 """Between two requests for keys that end soon."""
 MACHINE_SECONDS = 2.0
-"""A machine answers from itself, or is none of AWS's."""
+"""A machine of AWS's answers by itself, and so at once; one that does not is none of them."""
 _METADATA_TOKEN_SECONDS = "300"  # noqa: S105 - no secret
 NONE_FOUND = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task, pod or instance a role"
@@ -53,20 +53,33 @@ class KeyChain:
         self._lock = anyio.Lock()
         self._keys: Keys | None = None
         self._asked_at = 0.0
+        self._failed: Failed | None = None  # the last time; it is raised nowhere itself
 
     async def keys(self) -> Keys:
         """The keys of now. Raises CredentialError or Failed."""
         if self._keys is not None and not self._is_due(self._keys):
             return self._keys
+        failed = self._failed
         async with self._lock:
-            if self._keys is None or self._is_due(self._keys):
-                self._asked_at = time.time()
-                try:
-                    self._keys = await self._found()
-                except (CredentialError, Failed):
-                    if self._keys is None or (self._keys.ends or 0.0) <= time.time():
-                        raise
+            if self._keys is not None and not self._is_due(self._keys):
+                return self._keys
+            if self._failed is not None and self._failed is not failed:  # somebody has asked in vain meanwhile
+                raise Failed(str(self._failed), transient=self._failed.transient)
+            self._keys = await self._asked()
             return self._keys
+
+    async def _asked(self) -> Keys:
+        """New ones; those of before where there are none, and these have not ended."""
+        self._asked_at = time.time()
+        try:
+            return await self._found()
+        except (CredentialError, Failed, ConfigError) as error:
+            if self._keys is not None and (self._keys.ends or 0.0) > time.time():
+                return self._keys
+            self._failed = Failed(str(error), transient=getattr(error, "transient", False))
+            if isinstance(error, ConfigError):  # of an address in AWS's variables
+                raise CredentialError(str(error)) from None
+            raise
 
     def forget(self) -> None:
         """Asks for other keys the next time: these were refused."""

@@ -69,7 +69,8 @@ async def fetched(place: str, environ: Mapping[str, str], web: Web) -> str:
     keys = await KeyChain(environ, web).keys()
     if store == "ssm":
         said = await aws.call(SSM, "GetParameter", {"Name": name, "WithDecryption": True}, keys)
-        value = said.get("Parameter", {}).get("Value")
+        parameter = said.get("Parameter")
+        value = parameter.get("Value") if isinstance(parameter, dict) else None
     else:
         said = await aws.call(SECRETS_MANAGER, "GetSecretValue", {"SecretId": name}, keys)
         value = said.get("SecretString")
