@@ -202,7 +202,8 @@ class Watched:
         said = trio.run(play, self.port, case, quiet)
         took = time.perf_counter() - began
         time.sleep(0.05)
-        return Row(self.step(), alone, self.waited(), took, said[0])
+        beside = self.waited()  # before the server is asked for the step, which a small call would wait for
+        return Row(self.step(), alone, beside, took, said[0])
 
 
 @contextmanager

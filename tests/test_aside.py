@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache, partial
 from typing import Any
 
@@ -15,18 +18,22 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import large
 from garbage import uncollected
-from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, REST_EVERY_SECONDS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
+from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.response_filter import selection
+from openapi_mcp_server.bridge.results.result import OutputValidators, render
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call, from_line
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
-from openapi_mcp_server.pausing import make_way
+from openapi_mcp_server.pausing import in_turns, make_way, pausing_by
 from scripted import SERVER, ScriptedApi, gateway, ok, tool, unchanged
 from stepped import Longest
 
@@ -330,6 +337,30 @@ def test_large_work_goes_on_beside_a_loop_that_never_waits() -> None:
     assert run(main)[-1:] == ["loop"]
 
 
+def _rests(cpu_seconds: float) -> int:
+    """How often the thread let go of its core by itself, in work that makes way all the time."""
+    before, began = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw, time.thread_time()
+    while time.thread_time() - began < cpu_seconds:
+        make_way()
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
+
+
+def test_large_work_lets_go_of_its_core_every_half_millisecond_for_a_loop_that_waits_for_it() -> None:
+    assert run(partial(Aside().do, partial(_rests, 0.05))) >= 0.05 / REST_EVERY_SECONDS / 2
+
+
+def test_items_are_taken_in_turns_and_none_before_it_is_asked_for() -> None:
+    seen: list[str] = []
+
+    def take() -> None:
+        pausing_by(lambda: seen.append("way"))
+        made = (seen.append(each) or each for each in "abc")
+        seen.extend(taken.upper() for taken in in_turns(made, 2))
+
+    copy_context().run(take)
+    assert seen == ["a", "way", "A", "b", "B", "c", "way", "C"]
+
+
 def test_what_work_aside_raises_is_raised_where_it_was_asked_for() -> None:
     def fail() -> None:
         raise ZeroDivisionError
@@ -377,6 +408,41 @@ def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budge
     with uncollected():
         trio.run(main, instruments=[longest])
     assert longest.step.cpu_ms < STEP_MS, longest.step
+
+
+class Stretch:
+    """The longest time of CPU between two places where work makes way, in ms."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._since = time.thread_time()
+
+    def __call__(self) -> None:
+        self.longest = max(self.longest, (time.thread_time() - self._since) * 1000)
+        self._since = time.thread_time()
+
+    def of(self, work: Callable[[], object]) -> None:
+        pausing_by(self)
+        work()
+        self()
+
+
+def _work(call: Call, made: Tool) -> None:
+    checked = check(made, call.arguments)
+    expression = checked.values.pop("response_filter", None)
+    request = build(made, checked.values, checked.others)
+    select = selection(expression) if expression else None
+    render(made, api().get(request.path, api()["/pets"]), OutputValidators(), select=select, budget_bytes=100_000)
+
+
+@pytest.mark.parametrize("name", ["filter 10 MB", "answer dense", "form numbers"])
+def test_work_makes_way_all_along(name: str) -> None:
+    call, _ = from_line(large.MESSAGES[name](), "2025-11-25"), api()  # made before it begins
+    assert isinstance(call, Call)
+    called = tools().tools[call.name]
+    with uncollected():
+        copy_context().run((stretch := Stretch()).of, partial(_work, call, called))
+    assert stretch.longest < STEP_MS
 
 
 def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_lost() -> None:

@@ -9,9 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.pausing import in_turns
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
+
+_AT_ONCE = 500
+"""Pieces that are made before it makes way."""
 
 Piece = TypeVar("Piece", bound=Sized)
 
@@ -25,7 +29,7 @@ def require(size: int, limit: int = MAX_BODY_BYTES) -> None:
 def bounded(pieces: Iterable[Piece], size_of: Callable[[Piece], int] = len) -> Iterator[Piece]:
     """The pieces, as long as a body can be made of them. Raises ArgumentError."""
     size = 0
-    for piece in pieces:
+    for piece in in_turns(pieces, _AT_ONCE):
         size += size_of(piece)
         require(size)
         yield piece

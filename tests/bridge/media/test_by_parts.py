@@ -165,3 +165,8 @@ def test_a_name_that_is_twice_in_a_large_object_is_found():
     exact_json.decode(text)
     with pytest.raises(ValueError, match="twice"):
         exact_json.decode(text[:-1] + b',"id":2}')
+
+
+def test_a_large_text_that_is_compact_is_passed_on_and_not_copied() -> None:
+    text = msgspec.json.encode([{"id": number, "name": "Rex"} for number in range(20_000)])
+    assert without_space(text) is text

@@ -11,11 +11,14 @@ import msgspec
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import essence
+from openapi_mcp_server.pausing import in_turns
 
 FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
 MAX_PARTS = 10_000
 """The most parts of one body. Servers take 1,000 and less by default."""
+_AT_ONCE = 50
+"""Parts that are made before it makes way."""
 Headers = tuple[tuple[str, str], ...]
 
 _BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
@@ -58,7 +61,7 @@ def encode(media_type: str, parts: Iterable[Part]) -> tuple[str, bytes]:
 def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
     """The parts with their heads. Raises ArgumentError at the first that is too many or too much for one body."""
     size = 0
-    for number, part in enumerate(parts):
+    for number, part in enumerate(in_turns(parts, _AT_ONCE)):
         head = _head(part)
         size += len(head) + len(part.data)
         if number >= MAX_PARTS:

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi.text.numbers import decode
-from openapi_mcp_server.pausing import make_way
+from openapi_mcp_server.pausing import in_turns, make_way
 
-PART_BYTES = 128 * 1024
-"""The size of a JSON text that is read in one call: 0.15 ms, and up to 0.5 where values are made of it."""
+PART_BYTES = 64 * 1024
+"""The size of a JSON text that is read in one call: 0.1 ms, and up to 0.6 where numbers are made of it."""
 _DECODED_BYTES = 64 * 1024
 """Bytes of JSON that are decoded at once."""
 _ROWS_FREED = 250
@@ -40,7 +40,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def short_pieces(data: bytes) -> Iterator[bytes]:
-    return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+    return (data[start : start + _PIECE] for start in in_turns(range(0, len(data), _PIECE), 1))
 
 
 def count(text: bytes, sign: bytes) -> int:
@@ -125,11 +125,14 @@ def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator
 
 
 def without_space(text: bytes) -> bytes:
-    """The same JSON without white space. Raises what msgspec raises for what is no JSON."""
+    """The same JSON without white space. Raises what msgspec raises for what is no JSON. A large text that has none is
+    not joined again: 10 MB of new memory take 4 ms."""
     if len(text) < 2 * PART_BYTES:
         return msgspec.json.format(text, indent=-1)
     parts, rest, opening = _rows(text)
     last = msgspec.json.format(opening + rest, indent=-1)[len(opening) :]
+    if sum(map(len, parts)) + len(parts) + len(last) == len(text):
+        return text
     return b",".join([*parts, last]) if parts else last
 
 

@@ -25,9 +25,12 @@ import msgspec
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.parameters.percent import Escape
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.pausing import in_turns
 
 EXCERPT = 60
 """Characters of a value that a message repeats."""
+_AT_ONCE = 500
+"""Items that are written before it makes way."""
 
 
 class Escapes(msgspec.Struct, frozen=True):
@@ -49,7 +52,7 @@ def joined(value: object, escapes: Escapes, delimiters: Sequence[str], *, explod
     After the first, ``delimiters`` are those of the lists within.
     """
     if isinstance(value, list):
-        members = [_inside(member, escapes, delimiters[1:], escapes.member) for member in value]
+        members = [_inside(member, escapes, delimiters[1:], escapes.member) for member in in_turns(value, _AT_ONCE)]
     elif isinstance(value, dict):
         members = _object_members(value, escapes, explode=explode)
     else:
@@ -61,7 +64,7 @@ def joined(value: object, escapes: Escapes, delimiters: Sequence[str], *, explod
 def exploded(name: str, value: object, escapes: Escapes, inner: Sequence[str] = ()) -> list[tuple[str, str]]:
     """A pair for each member; ``name`` is escaped already, ``inner`` are the delimiters of lists within a list."""
     if isinstance(value, list):
-        return [(name, _inside(member, escapes, inner, escapes.value)) for member in value]
+        return [(name, _inside(member, escapes, inner, escapes.value)) for member in in_turns(value, _AT_ONCE)]
     if isinstance(value, dict):
         pairs = [(escapes.name(key), member) for key, member in value.items()]
         return [(key, escapes.value(spell(each))) for key, member in pairs for each in _each(member)]

@@ -24,12 +24,13 @@ from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.media.by_parts import decode_by_parts, take_apart
 from openapi_mcp_server.bridge.media.content import AnswerContent
+from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.text.numbers import encode
-from openapi_mcp_server.pausing import make_way
+from openapi_mcp_server.pausing import in_turns, make_way
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -134,12 +135,12 @@ def apply(expression: Expression, answer: bytes) -> bytes:
 
 def _has_escapes(answer: bytes) -> bool:
     """Piece by piece: to look for two bytes in 10 MB is a call of 8 ms."""
-    starts = range(0, len(answer), _PIECE) if b"\\" in answer else ()
+    starts = in_turns(range(0, len(answer), _PIECE), 1) if b"\\" in answer else ()
     return any(b"\\u" in answer[start : start + _PIECE + 1] for start in starts)
 
 
 def _visited(tree: Node, value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    part = encode(_Bounded().visit(tree, value))
+    part = encode_by_parts(_Bounded().visit(tree, value), encode)
     take_apart(value)
     return part
 
