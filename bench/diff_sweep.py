@@ -39,10 +39,10 @@ class Read(NamedTuple):
 
 
 def pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
-    families: dict[str, list[tuple[float, Path]]] = {}
+    families: dict[str, list[tuple[list[int], Path]]] = {}
     for path in sorted(folder.rglob("*")):
         if named := VERSION.match(path.name):
-            families.setdefault(f"{path.parent}/{named[1]}", []).append((float(named[2]), path))
+            families.setdefault(f"{path.parent}/{named[1]}", []).append(([*map(int, named[2].split("."))], path))
     for versions in families.values():
         yield from pairwise(path for _, path in sorted(versions) if plain(path.read_bytes()))
 

@@ -111,8 +111,9 @@ class Engine:
             self.tally.unsent(self._mix.next()[0].tool, max(self.tally.last - due, 0.0))
 
     async def _client(self, client: Client, pace: Pace, begin: float) -> None:
-        await trio.sleep_until(begin)
         try:
+            if not await pace.reached(begin):
+                return
             await client.open()
             async with trio.open_nursery() as lanes:
                 for _ in range(self._load.at_once):
@@ -128,7 +129,7 @@ class Engine:
             await self._call(client, template, request, due)
             self.tally.busy -= 1
             if self._load.think_seconds:
-                await trio.sleep(self._load.think_seconds)
+                await pace.reached(trio.current_time() + self._load.think_seconds)
 
     async def _call(self, client: Client, template: Template, request: Request, due: float) -> None:
         session, sent = None, trio.current_time()

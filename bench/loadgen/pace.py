@@ -3,69 +3,75 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import trio
 
 from loadgen.plan import Load, due_seconds, share
 
 
-class Pace(Protocol):
-    """``stop``: no further call. ``unsent`` tells of the calls that were due and never made, when all is over."""
+class Pace(ABC):
+    def __init__(self) -> None:
+        self._stopped = trio.Event()
+        self.late_seconds = 0.0
+        """How late a lane woke up at most for a call that was due."""
 
-    late_seconds: float
-
+    @abstractmethod
     async def next(self) -> float | None: ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """No further call; whoever waits to make one waits no longer."""
+        self._stopped.set()
 
-    def unsent(self) -> list[float]: ...
+    async def reached(self, moment: float) -> bool:
+        """Waits until then; False where the load was stopped before."""
+        with trio.move_on_at(moment):
+            await self._stopped.wait()
+        return not self._stopped.is_set()
+
+    def unsent(self) -> list[float]:
+        """The calls that were due and never made, when all is over."""
+        return []
 
 
-class Closed:
+class Closed(Pace):
     """Each lane calls again when it was answered."""
 
     def __init__(self, load: Load, part: int, start: float) -> None:
+        super().__init__()
         self._left = share(load.calls, part, load.processes) if load.calls else math.inf
         self._end = start + load.seconds
-        self.late_seconds = 0.0
 
     async def next(self) -> float | None:
         now = trio.current_time()
-        if now >= self._end or self._left < 1:
+        if self._stopped.is_set() or now >= self._end or self._left < 1:
             return None
         self._left -= 1
         return now
 
-    def stop(self) -> None:
-        self._left = 0
 
-    def unsent(self) -> list[float]:
-        return []
-
-
-class Open:
+class Open(Pace):
     """Calls are due at their time, whether or not those before were answered. One that is sent late, because all lanes
     waited for answers, counts from when it was due: otherwise a server that stands still would hide what its users
     wait for (coordinated omission)."""
 
     def __init__(self, load: Load, part: int, start: float) -> None:
+        super().__init__()
         self._load = load
         self._index = part
         self._start = start
         self._give_up = start + load.seconds + load.timeout_seconds
-        self._is_stopped = False
-        self.late_seconds = 0.0
 
     async def next(self) -> float | None:
-        if self._is_stopped or trio.current_time() >= self._give_up:
+        if self._stopped.is_set() or trio.current_time() >= self._give_up:
             return None
         due = self._due()
         if due is None:
             return None
         self._index += self._load.processes
         if due > trio.current_time():
-            await trio.sleep_until(due)
+            if not await self.reached(due):
+                return None
             self.late_seconds = max(self.late_seconds, trio.current_time() - due)
         return due
 
@@ -75,12 +81,9 @@ class Open:
             return None
         return self._start + after
 
-    def stop(self) -> None:
-        self._is_stopped = True
-
     def unsent(self) -> list[float]:
         found = []
-        while not self._is_stopped and (due := self._due()) is not None:
+        while not self._stopped.is_set() and (due := self._due()) is not None:
             found.append(due)
             self._index += self._load.processes
         return found

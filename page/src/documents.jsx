@@ -1,6 +1,6 @@
 // What became of the documents: skipped operations, credentials, repairs.
 import { useMemo, useState } from "preact/hooks";
-import { number, plural, pointer, shown } from "./text.js";
+import { number, plural, shown, unescaped } from "./text.js";
 import { Chip, Method, T } from "./ui.jsx";
 
 const SHOWN = 100;
@@ -45,10 +45,10 @@ function Api({ api, catalog }) {
         <Some of={unmet}>{([reason, tools]) => <li><T>{reason}</T> <span class="quiet">{tools.slice(0, 5).map((tool) => tool.name).join(", ")}{tools.length > 5 && ` and ${number(tools.length - 5)} more`}</span></li>}</Some>
       </details>}
       {skipped.length > 0 && <details open><summary>Skipped operations ({number(skipped.length)})</summary>
-        <Some of={skipped}>{(each) => <li><Method of={each.method} /> <code><T limit={200}>{each.path}</T></code><br /><T>{each.reason}</T><br /><span class="quiet">{each.place && <><T limit={200}>{each.place}</T>, </>}<code><T limit={200}>{pointer(each.pointer)}</T></code></span></li>}</Some>
+        <Some of={skipped}>{(each) => <li><Method of={each.method} /> <code><T limit={200}>{each.path}</T></code><br /><T>{each.reason}</T><br /><span class="quiet">{each.place && <><T limit={200}>{each.place}</T>, </>}<code><T limit={200}>{unescaped(each.pointer)}</T></code></span></li>}</Some>
       </details>}
       {notes.length > 0 && <details><summary>Repairs and oddities ({number(api.notes.length)})</summary>
-        <Some of={notes}>{([, same]) => <li><Chip>{same[0].kind.replaceAll("_", " ")}</Chip> <T>{same[0].message}</T>{same.length > 1 && <b> × {number(same.length)}</b>} <code class="quiet"><T limit={200}>{pointer(same[0].pointer)}</T></code></li>}</Some>
+        <Some of={notes}>{([, same]) => <li><Chip>{same[0].kind.replaceAll("_", " ")}</Chip> <T>{same[0].message}</T>{same.length > 1 && <b> × {number(same.length)}</b>} <code class="quiet"><T limit={200}>{unescaped(same[0].pointer)}</T></code></li>}</Some>
       </details>}
       {!unmet.length && !skipped.length && !notes.length && <p class="quiet">Every operation became a tool, and nothing had to be repaired.</p>}
     </section>

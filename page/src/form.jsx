@@ -1,7 +1,7 @@
 // A form from a JSON Schema. A value that is undefined is left out of the arguments.
 import { useEffect, useId, useState } from "preact/hooks";
 import { choices, initial, read, summary } from "./schema.js";
-import { bytes, shown } from "./text.js";
+import { bytes, parsed, shown } from "./text.js";
 import { Words } from "./ui.jsx";
 
 const FOLDED = 8; // optional arguments that are shown at once
@@ -209,7 +209,7 @@ export function AnyJson({ id, value, onChange, about, rows = 3, label }) {
     const typed = event.currentTarget.value;
     setText(typed);
     try {
-      onChange(typed.trim() === "" ? undefined : JSON.parse(typed));
+      onChange(typed.trim() === "" ? undefined : parsed(typed));
       setProblem("");
       event.currentTarget.setCustomValidity("");
     } catch (error) {

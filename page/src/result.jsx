@@ -1,6 +1,6 @@
 // A result as the client gets it.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { bytes, number, readable, seconds, shown } from "./text.js";
+import { bytes, indented, number, readable, seconds, shown } from "./text.js";
 import { Chip, Json, Tabs } from "./ui.jsx";
 
 const SHOWN = 200_000; // characters of one text, until somebody asks for more
@@ -71,7 +71,7 @@ function Long({ text }) {
   const read = useMemo(() => {
     if (text.length > SHOWN) return { text };
     try {
-      return { json: JSON.stringify(JSON.parse(text), null, 2) };
+      return { json: indented(text) };
     } catch {
       return { text };
     }

@@ -19,6 +19,14 @@ export const seenTokens = (of) => {
   return Math.round(new Blob([seen]).size / 4.3);
 };
 
+/** JSON text with indents; numbers keep all their digits where the browser knows how. */
+export const indented = (text) =>
+  JSON.stringify(JSON.parse(text, (_, value, context) => (typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value)), null, 2);
+
+/** The value of JSON that was typed. A whole number that would lose digits stays text, as in a form. */
+export const parsed = (text) =>
+  JSON.parse(text, (_, value, context) => (typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source) ? context.source : value));
+
 /** JSON for reading: long strings are shortened, since files are in them. */
 export const readable = (value) =>
   JSON.stringify(value, (_, each) => (typeof each === "string" && each.length > 2000 ? `${each.slice(0, 120)}… (${number(each.length)} characters)` : each), 2);
@@ -28,7 +36,7 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 function argument(name, value) {
   if (typeof value !== "string") return `${name}:=${JSON.stringify(value)}`;
   const file = /^data:[^,]*?;name=([^;,]+)/.exec(value);
-  if (file) return `${name}=@${decodeURIComponent(file[1])}`;
+  if (file) return `${name}=@${unescaped(file[1])}`;
   return value.startsWith("@") ? `${name}:=${JSON.stringify(value)}` : `${name}=${value}`;
 }
 
@@ -36,8 +44,8 @@ function argument(name, value) {
 export const command = (name, values, url, secured) =>
   ["scripts/run call", name, ...Object.entries(values).map(([key, value]) => quoted(argument(key, value))), "--server", quoted(url), ...(secured ? ["--token-file token"] : [])].join(" ");
 
-/** A JSON Pointer without the escapes of a URL's fragment. */
-export const pointer = (text) => {
+/** Without the escapes of a URL; as it is where they are none. */
+export const unescaped = (text) => {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -4,7 +4,7 @@ import { AnyJson, ArgumentForm } from "./form.jsx";
 import { Result } from "./result.jsx";
 import { summary } from "./schema.js";
 import { entry as fetchEntry, isSecured, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
-import { command, compact, pointer, readable, shown } from "./text.js";
+import { command, compact, readable, shown, unescaped } from "./text.js";
 import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync, Words } from "./ui.jsx";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
@@ -44,7 +44,7 @@ function Loaded({ tool, entry, remembered }) {
           ["Whole entry", () => <Json text={readable(entry)} label="Entry of tools/list" />],
         ]} />
       </details>
-      <p class="quiet place">In the document: <code><T>{pointer(tool.pointer)}</T></code></p>
+      <p class="quiet place">In the document: <code><T>{unescaped(tool.pointer)}</T></code></p>
     </>
   );
 }

@@ -106,6 +106,14 @@ def test_a_tag_that_no_operation_has_is_noted():
     ]
 
 
+def test_an_operation_that_could_not_be_read_may_have_the_tag():
+    skipped = (SkippedOperation(pointer="#/x", method="PUT", path="/2", reason="r"),)
+    made = catalog(operation(path="/1", tags=("a",)), exclude_tags=frozenset({"internal"}), skipped=skipped)
+    assert [note.message for note in made.apis[0].notes] == [
+        "EXCLUDE_TAGS: no operation that could be read has the tag 'internal'"
+    ]
+
+
 def test_a_filter_renames_no_tool():
     twins = operation(path="/1", operation_id="x", tags=("a",)), operation(path="/2", operation_id="x")
     [kept] = catalog(*twins, include_tags=frozenset({"a"})).tools

@@ -88,6 +88,31 @@ def test_ten_thousand_schemas_each_within_the_last_become_tools_within_their_bud
     assert outcome.largest < 64_000
 
 
+@pytest.mark.parametrize("combination", ["allOf", "anyOf", "oneOf"])
+def test_an_answer_of_hundreds_of_schemas_each_combined_with_the_next_is_that_of_a_tool(combination):
+    schemas = chain(800, lambda next_one: {combination: [next_one, {"type": "object", "title": "t"}]})
+    answers = {"200": {"description": "", "content": {"application/json": {"schema": FIRST}}}}
+    made = build(document({path: {"get": {"responses": answers}} for path in ("/x", "/y")}, schemas))
+    assert (len(made.tools), made.skipped) == (2, ())
+    assert len({tool.output is None for tool in made.tools.values()}) == 1
+
+
+MANY = 1_200
+BIG = {"type": "object", "properties": {f"b{n}": {"type": "string", "description": "x" * 20} for n in range(MANY)}}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "beside"), [("application/json", {"minProperties": 1}), ("multipart/form-data", {})]
+)
+def test_a_large_schema_that_many_properties_refer_to_is_not_copied_for_each(media_type, beside):
+    """So many copies would take up to a gigabyte."""
+    big = {"$ref": "#/components/schemas/Big", **beside}
+    schema = {"type": "object", "properties": {f"a{n}": big for n in range(MANY)}}
+    whole = document({"/x": {"post": {"requestBody": {"content": {media_type: {"schema": schema}}}}}}, {"Big": BIG})
+    outcome = loaded(whole, seconds=20, mebibytes=448)
+    assert (outcome.tools, outcome.skipped) == (1, [])
+
+
 def test_schemas_that_all_reach_each_other_become_tools_within_their_budget():
     def near(number: int) -> Any:
         names = ((number * 31 + step * 17 + 1) % 1_000 for step in range(10))

@@ -363,6 +363,57 @@ def test_operations_that_paths_share_are_bounded(limit, is_enough):
             describe(whole, max_operations=limit)
 
 
+ASKED = [{"name": f"q{n}", "in": "query", "schema": {}} for n in range(30)]
+CONTENT = {f"application/v{n}+json": {} for n in range(30)}
+BODY = {"$ref": "#/components/requestBodies/B"}
+ANSWERS = {"200": {"$ref": "#/components/responses/R"}}
+BY_REFERENCE = {
+    "components": {
+        "pathItems": {"I": {"parameters": ASKED, "get": {}}},
+        "requestBodies": {"B": {"content": CONTENT}},
+        "responses": {"R": {"description": "", "content": CONTENT}},
+    }
+}
+
+
+def many(item: Any) -> dict[str, Any]:
+    return {f"/{n}": item for n in range(9)}
+
+
+@pytest.mark.parametrize(
+    ("paths", "root"),
+    [
+        pytest.param(many({"$ref": "#/components/pathItems/I"}), BY_REFERENCE, id="parameters of a path item"),
+        pytest.param(
+            {"/x": {"parameters": ASKED, "additionalOperations": {f"M{n}": {} for n in range(9)}}},
+            {},
+            id="parameters of a path",
+        ),
+        pytest.param(many({"post": {"requestBody": BODY}}), BY_REFERENCE, id="media types of a body"),
+        pytest.param(many({"get": {"responses": ANSWERS}}), BY_REFERENCE, id="media types of an answer"),
+        pytest.param(many({"get": {}}), {"security": [{f"s{n}": []} for n in range(30)]}, id="security"),
+        pytest.param(
+            many({"get": {"tags": ["t0"]}}),
+            {"tags": [{"name": f"t{n}", "parent": f"t{n + 1}"} for n in range(30)]},
+            id="tags above each other",
+        ),
+        pytest.param(
+            many({"get": {"servers": [{"url": f"/{n}"} for n in range(5)]}}),
+            {"servers": [{"url": f"https://x/{n}"} for n in range(5)]},
+            id="servers beside those of the document",
+        ),
+    ],
+)
+def test_parts_that_operations_share_are_bounded(paths: Any, root: Any) -> None:
+    """Of nine operations with 30 parts each, those of a path read for itself too, where a hundred may be."""
+    description = describe(document("3.2", paths=paths, **root), max_operations=10)
+    assert 2 <= len(description.operations) <= 4
+    assert {each.reason for each in description.skipped} == {
+        "the operations before it have more than 100 parameters, media types and the like"
+    }
+    assert len(describe(document("3.2", paths=paths, **root), max_operations=100).operations) == 9
+
+
 WRONG = {"$ref": "#/components/nothing"}
 MISNAMED: dict[str, Any] = {"responses": {}}
 

@@ -189,6 +189,36 @@ def test_a_nested_argument_is_filled_in_a_form_and_arrives_as_it_was_meant(chrom
     assert second == {"customer": {"address": {"city": "Rome"}}}
 
 
+def test_a_long_number_keeps_its_digits_in_a_form_in_json_and_in_an_answer(chromium, tmp_path):
+    (tmp_path / "api.json").write_text(json.dumps(NESTED))
+    with (
+        served() as (api, asked),
+        started(*from_file(tmp_path / "api.json", api)) as server,
+        opened_at(chromium, f"{server.url.removesuffix('mcp')}#/tool/addOrder") as page,
+    ):
+        page.get_by_label("city").fill("Paris")
+        page.get_by_label("floor").fill("12345678901234567890")
+        press_call(page)
+        expect(page.get_by_label("Text content")).to_contain_text('"floor": 12345678901234567890')
+        page.get_by_role("button", name="Edit as JSON").click()
+        typed = page.get_by_label("Arguments as JSON")
+        typed.fill('{"customer": {"address": {"city": "Paris", "floor": 98765432109876543210}}}')
+        press_call(page)
+        expect(page.get_by_label("Text content")).to_contain_text('"floor": 98765432109876543210')
+    assert [json.loads(body)["customer"]["address"]["floor"] for _, _, body in asked] == [
+        12345678901234567890,
+        98765432109876543210,
+    ]
+
+
+def test_a_percent_sign_in_the_typed_name_of_a_file_breaks_nothing(page, demo):
+    page.goto(f"{demo}#/tool/uploadPetPhoto")
+    page.get_by_label("petId").fill("2")
+    page.get_by_label("Base64 text or a data: URI instead of a file").fill("data:image/png;name=100%.png;base64,AAAA")
+    page.get_by_text("The same call elsewhere").click()
+    assert "photo=@100%.png" in page.get_by_label("Command", exact=True).inner_text()
+
+
 def from_file(document, api):
     where = ("--spec-path", str(document), "--api-url", api, "--allow-private-networks")
     return ("serve", *where, "--transport", "http", "--port", "0", "--web-page", "true")

@@ -105,7 +105,7 @@ def build(
         tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
         closed += _nameable(outcome)
-    if unused := [*_unused_selectors(sources, candidates), *(_unused_tags(sources[0], candidates) if sources else ())]:
+    if unused := [*_unused_selectors(sources, candidates), *_unused_tags(sources, candidates)]:
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(
         apis=tuple(summaries),
@@ -166,24 +166,29 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     ]
 
 
-def _unused_tags(source: ApiSource, candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
+def _unused_tags(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
     """A note for each tag of the operator's that no operation of any document has: one misspelt in EXCLUDE_TAGS hides
-    nothing. ``source``: any of them, since the tags hold for all."""
-    settings = {"INCLUDE_TAGS": source.include_tags, "EXCLUDE_TAGS": source.exclude_tags}
+    nothing. The tags of what could not be read are not known."""
+    settings = {"INCLUDE_TAGS": sources[0].include_tags, "EXCLUDE_TAGS": sources[0].exclude_tags} if sources else {}
     if not any(settings.values()):
         return []
     known = sorted({tag for own in candidates for each in own for tag in _tags(each)})
+    read = " that could be read" if any(source.description.skipped for source in sources) else ""
     return [
-        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {_no_tag(tag, known)}")
+        Note(
+            pointer="#/paths",
+            kind="override_unused",
+            message=f"{setting}: no operation{read} has the tag {tag!r}{_meant(tag, known)}",
+        )
         for setting, tags in settings.items()
         for tag in sorted(tags.difference(known))
     ]
 
 
-def _no_tag(tag: str, known: Sequence[str]) -> str:
+def _meant(tag: str, known: Sequence[str]) -> str:
     same = [each for each in known if each.casefold() == tag.casefold()]
     near = (same or names.nearest(tag, known))[:1]
-    return f"no operation has the tag {tag!r}" + "".join(f"; did you mean {each!r}?" for each in near)
+    return "".join(f"; did you mean {each!r}?" for each in near)
 
 
 def _place_notes(place: ApiPlace) -> list[Note]:

@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.documents import configured, options, source
-from openapi_mcp_server.documents.options import SeenFiles, Texts
+from openapi_mcp_server.documents.options import Texts
 from openapi_mcp_server.documents.source import Visit
 from openapi_mcp_server.errors import Absent, ConfigError, SpecError
 from openapi_mcp_server.settings.apis import ApiConfig
@@ -49,6 +49,13 @@ class _Parsed(NamedTuple):
     parts: Sequence[Parts]
     tools: ToolCatalog | None
     problem: str = ""
+
+
+class _Kept(NamedTuple):
+    """A catalog from CACHE_DIR, and the other files of its documents."""
+
+    tools: ToolCatalog
+    parts: list[Parts]
 
 
 class Documents:
@@ -83,42 +90,42 @@ class Documents:
 
     async def _first(self, texts: list[Texts], digest: bytes) -> ToolCatalog:
         parts: list[Parts] = []
-        cache = self._cache
-        if cache is None:
+        kept = await _in_time(lambda: self._kept(digest)) if self._cache else None
+        if kept is None:
             tools = self._compiled(texts, parts)
+            if self._cache:
+                await _in_time(lambda: self._keep(digest, tools, parts))
         else:
-            key = options.catalog_key(self._options, digest, _program())
-            found = await _in_time(lambda: self._found(cache, key, parts))
-            tools = found or self._compiled(texts, parts)
-            if found is None:
-                await _in_time(lambda: cache.keep(key, tools, _seen(parts)))
+            tools, parts = kept
         self._last = _Parsed(digest, parts, None)
         return tools
 
     def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
         """The same for a reload: in a thread, which has no loop, and within the reload's own deadline."""
-        cache = self._cache
-        if cache is None:
-            return self._compiled(texts, parts)
-        key = options.catalog_key(self._options, digest, _program())
-        found = self._found(cache, key, parts)
-        tools = found or self._compiled(texts, parts)
-        if found is None:
-            cache.keep(key, tools, _seen(parts))
+        if (kept := self._kept(digest)) is not None:
+            parts += kept.parts
+            return kept.tools
+        tools = self._compiled(texts, parts)
+        self._keep(digest, tools, parts)
         return tools
 
-    def _found(self, cache: Cache, key: str, parts: list[Parts]) -> ToolCatalog | None:
-        """The catalog that is kept, and the other files of its documents. None where one of those has changed."""
-        found = cache.find(key)
-        if found is not None and any(each.digests for each in found.seen):
-            from openapi_mcp_server.documents.other_files import Parts  # noqa: PLC0415 - with all that reads documents
+    def _kept(self, digest: bytes) -> _Kept | None:
+        """None where a file beside one of the documents has changed."""
+        found = self._cache.find(self._key(digest)) if self._cache else None
+        if found is None or not any(each.digests for each in found.seen):
+            return found and _Kept(found.tools, [])
+        from openapi_mcp_server.documents.other_files import Parts  # noqa: PLC0415 - with all that reads documents
 
-            locations = [api.location for api in self._options.apis]
-            parts += [Parts(one, self._folders, seen) for one, seen in zip(locations, found.seen, strict=True)]
-            if any(each.have_changed() for each in parts):
-                parts.clear()
-                return None
-        return None if found is None else found.tools
+        locations = [api.location for api in self._options.apis]
+        parts = [Parts(one, self._folders, seen) for one, seen in zip(locations, found.seen, strict=True)]
+        return None if any(each.have_changed() for each in parts) else _Kept(found.tools, parts)
+
+    def _keep(self, digest: bytes, tools: ToolCatalog, parts: Sequence[Parts]) -> None:
+        if self._cache:
+            self._cache.keep(self._key(digest), tools, [each.seen for each in parts])
+
+    def _key(self, digest: bytes) -> str:
+        return options.catalog_key(self._options, digest, _program())
 
     def _compiled(self, texts: list[Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
         """``texts`` are used up; ``parts`` become those of each document."""
@@ -258,7 +265,3 @@ async def _in_time(work: Callable[[], T]) -> T | None:
         return await run_sync(work, abandon_on_cancel=True)
     logger.warning("CACHE_DIR did not answer within %g s", CACHE_SECONDS)
     return None
-
-
-def _seen(parts: Sequence[Parts]) -> list[SeenFiles]:
-    return [each.seen for each in parts]

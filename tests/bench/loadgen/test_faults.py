@@ -170,7 +170,8 @@ def test_a_server_that_is_away_is_asked_again_and_not_in_a_tight_loop():
         async with serving(Planted()) as origin:
             pass
         tally, _ = await loaded(
-            Target(transport="sse", url=f"{origin}/sse", revision=SSE_REVISION), Load(clients=1, calls=3)
+            Target(transport="sse", url=f"{origin}/sse", revision=SSE_REVISION),
+            Load(clients=1, calls=3, seconds=1000.0),
         )
         return tally
 

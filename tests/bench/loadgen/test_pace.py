@@ -173,3 +173,34 @@ def test_histograms_that_are_added_up_are_the_histogram_of_all(seconds: list[flo
         (one if place < cut else two).record(each)
     assert merged([one.encoded(), two.encoded()]).summary() == whole.summary()
     assert whole.summary().max == pytest.approx(max(seconds) * 1e3, rel=2e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        Load(clients=30, rate=1.0, seconds=60.0),
+        Load(clients=2, seconds=60.0, ramp_seconds=60.0),
+        Load(clients=2, seconds=60.0, think_seconds=20.0),
+    ],
+    ids=["calls that are not due yet", "clients that have not begun yet", "clients that think"],
+)
+def test_a_load_that_is_stopped_waits_for_nothing_but_calls_in_flight(load):
+    session = Scripted(lambda _: QUICK)
+
+    async def open_session() -> Scripted:
+        return session
+
+    async def main() -> tuple[int, float]:
+        start = trio.current_time()
+        engine = Engine(load, Mix([CALL], LEGACY, 0), Ledger(100), [Client(open_session) for _ in range(load.clients)])
+        pace = pace_of(load, 0, start)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.run, pace, start)
+            await trio.sleep(2.5)
+            before = session.calls
+            pace.stop()
+        return session.calls - before, trio.current_time() - start
+
+    more, seconds = run(main)
+    assert more == 0
+    assert seconds < 4.0

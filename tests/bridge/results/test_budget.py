@@ -289,7 +289,7 @@ def test_of_a_name_that_is_said_twice_the_last_value_is_shown(value: bytes) -> N
     assert first.encode() == b'{"a":%b}' % value
 
 
-@pytest.mark.parametrize("envelope", [[], ["rows"], ["found", "rows~/"]])
+@pytest.mark.parametrize("envelope", [[], ["rows"], ["found", "rows~/"], ["donne\u0301es"], ["rows\u200b"]])
 def test_a_row_more_goes_where_no_page_of_another_size_begins_after_the_last(envelope: list[str]) -> None:
     body: object = [{"id": 10 + number, "text": "x" * 52} for number in range(50)]  # 13 of 71 bytes fit
     for name in reversed(envelope):

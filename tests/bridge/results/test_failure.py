@@ -76,6 +76,12 @@ def test_a_redirect_is_an_error_that_names_status_and_host(
             ["Bad & worse No."],
             id="a page without its markup",
         ),
+        pytest.param(
+            b"<style\n type='text/css'>p {}</style><p\nid=a>No.<SCRIPT\tasync>x()</script >",
+            "text/html",
+            ["No."],
+            id="a page whose tags are on several lines",
+        ),
         pytest.param(b'{"detail":"No credit."}', "text/html", ["No credit."], id="JSON that calls itself a page"),
         pytest.param(b' {"code": 5}', "application/octet-stream", ['{"code":5}'], id="JSON that calls itself octets"),
         pytest.param(b"{plain}", "text/plain", ["{plain}"], id="text that begins like JSON"),

@@ -152,6 +152,13 @@ ROWS = [{"id": "a"}, {"id": "b"}]
         pytest.param(["page"], {"page": 2}, {"content": ROWS, "totalPages": 3, "last": True}, None, id="the last flag"),
         pytest.param(["page"], {"page": 1}, {"content": ROWS, "isLast": False}, {"page": 2}, id="not the last one"),
         pytest.param(["page"], {}, {"links": {"next": "/y?page=2{&sort}", "last": "/y"}}, {"page": 2}, id="a template"),
+        pytest.param(
+            ["cursor"],
+            {},
+            {"next": '/y?cursor={"id":5,"at":{"x":[1]}}{&sort}'},
+            {"cursor": '{"id":5,"at":{"x":[1]}}'},
+            id="a cursor that is JSON",
+        ),
         pytest.param(["page"], {}, {"items": ROWS, "page": 1, "pages": 3}, {"page": 2}, id="Flickr"),
         pytest.param(["page"], {}, {"items": ROWS, "next_page": 2}, {"page": 2}, id="the page itself"),
         pytest.param(["offset"], {}, {"next": "t"}, None, id="a token where rows are counted"),

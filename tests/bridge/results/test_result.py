@@ -394,6 +394,13 @@ def test_an_answer_that_does_not_fit_keeps_its_text_and_is_told_as_undocumented(
     assert result.meta[MISMATCH].startswith(reason)
 
 
+def test_null_in_place_of_an_object_is_no_mismatch() -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(b" null", "application/json"), OutputValidators())
+    assert (texts(result), bytes(result.structuredContent)) == (["null"], b'{"undocumented":null}')
+    assert result.meta is msgspec.UNSET
+
+
 @pytest.mark.parametrize("number", ["1e400", "-1.5e999", "9" * 5_000])
 def test_a_number_that_clients_cannot_read_is_in_the_structure_as_text(number: str) -> None:
     body = f'{{"id":{number}}}'.encode()

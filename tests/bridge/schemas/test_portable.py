@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import any_schema
 import proof
 from any_schema import combined
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, schemas, told, tool
+from growth import is_linear
 from model_apis import refusals
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import Tool, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
+from openapi_mcp_server.bridge.schemas.portable import portable_schema
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
@@ -250,3 +253,11 @@ def test_a_reported_document_is_taken_by_every_api() -> None:
     [only] = build([source], ToolForm(portable=True)).tools.values()
     assert refusals(only.entry) == []
     assert read(only, '{"phase":"3","rows":[{"a":"x"}],"any":"y"}') == {"phase": 3, "rows": [{"a": "x"}], "any": "y"}
+
+
+def test_hundreds_of_names_that_become_one_are_told_apart_in_linear_time() -> None:
+    def made(length: int) -> bytes:
+        names = ("".join(each) for each in islice(product(".-_", repeat=8), length // 8))
+        return msgspec.json.encode({"type": "object", "properties": dict.fromkeys(names, TEXT)})
+
+    assert is_linear(lambda schema: portable_schema(schema, "", 1_000_000), made)

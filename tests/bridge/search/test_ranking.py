@@ -142,6 +142,16 @@ def test_versions_of_an_operation_are_one_hit_the_newest_that_is_stable() -> Non
     assert {each.path for each in hit.also} == {"/v1/refunds", "/v3beta1/refunds"}
 
 
+def test_a_version_that_is_no_tool_stands_for_none_that_is() -> None:
+    elsewhere = of("POST", "/v2/refunds", "", servers=("https://elsewhere.example.com",))
+    tools = catalog(of("POST", "/v1/refunds", "Create a refund", deprecated=True), elsewhere)
+    hits = ranking.search(index.build(tools), "create a refund", lambda _: True)
+    assert {(hit.operation.path, bool(hit.operation.name), hit.also) for hit in hits} == {
+        ("/v1/refunds", True, ()),
+        ("/v2/refunds", False, ()),
+    }
+
+
 def test_hits_of_one_noun_give_way_to_others() -> None:
     tools = catalog(
         *(

@@ -130,9 +130,11 @@ def test_an_entry_selects_by_the_path_as_the_document_writes_it_and_as_it_is_rea
         assert [note for note in said(denied) if note[0] == "override_unused"] == []
 
 
-@pytest.mark.parametrize("key", ["/users/{id:int}", "/users/{id?}", "/users/{id}"])
+@pytest.mark.parametrize(
+    "key", ["DELETE /users/{id:int}", "DELETE /users/{id?}", "DELETE /users/{id}", "delete /users/{id}"]
+)
 def test_an_entry_that_is_no_path_of_the_document_selects_by_its_route(key: str) -> None:
-    hidden = overrides.read(msgspec.json.encode({f"DELETE {key}": {"hidden": True}}))
+    hidden = overrides.read(msgspec.json.encode({key: {"hidden": True}}))
     made = catalog(*in_document("/users/{id:[0-9]+}", "id").operations, overrides=hidden)
     assert (reasons(made), said(made)) == (["hidden by TOOL_OVERRIDES"], [])
 
@@ -177,12 +179,12 @@ def test_tags_of_the_file_filter():
 
 def test_an_entry_that_selects_nothing_is_noted():
     skipped = (SkippedOperation(pointer="#/x", method="PUT", path="/pets", reason="r"),)
-    text = "listPet: {title: x}\nget /pets: {title: x}\nPUT /pets: {title: x}\nlistPets:"
+    text = "listPet: {title: x}\nget /pet: {title: x}\nPUT /pets: {title: x}\nlistPets:"
     made = catalog(*PETS, overrides=entries(text), skipped=skipped)
     expected = "selects no operation; expected an operationId, or method and path as in 'GET /pets'"
     assert said(made) == [
         ("override_unused", f"TOOL_OVERRIDES: 'listPet' {expected}"),
-        ("override_unused", f"TOOL_OVERRIDES: 'get /pets' {expected}"),
+        ("override_unused", f"TOOL_OVERRIDES: 'get /pet' {expected}"),
     ]
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from documents import document, got, named, sent, skips, the_operation
+from growth import is_linear
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, DialectName
 from openapi_mcp_server.openapi.operations import describe
@@ -359,3 +360,13 @@ def test_copies_do_not_multiply():
         deep = {"items": deep}
     references = [{"$ref": "deep.yaml#" + "/items" * depth} for depth in range(101)]
     assert bundled({"x": {"allOf": references}}, {"deep.yaml": deep}).json.count(b"x" * 10_000) == 3
+
+
+def test_identifiers_are_looked_for_in_linear_time() -> None:
+    def made(length: int) -> dict[str, Any]:
+        count = length // 2
+        own = {f"A{number}": {"$id": f"https://x/{number}.json"} for number in range(count)}
+        others = {f"B{number}": {"$ref": f"b{number}.yaml"} for number in range(count)}
+        return {"components": {"schemas": own | others}}
+
+    assert is_linear(lambda root: bundled(root, {}), made)

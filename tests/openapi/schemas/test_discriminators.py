@@ -8,13 +8,18 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from documents import compiles, of_schemas, ref, sent, sent_schema
+from documents import compiles, document, of_schemas, ref, sent, sent_schema
+from growth import is_linear
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.references.resolve import References
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Discriminators
 
 TEXT = {"type": "string"}
+HOME = "#/components/schemas"
 
 
 def animal(member: str, kind: Any = TEXT, **more: Any) -> dict[str, Any]:
@@ -230,3 +235,22 @@ def test_azure_says_by_an_extension_which_value_selects_a_schema() -> None:
     assert accepts(ref("Base"), {"kind": "#Acme.Wolf", "howls": 1}, **schemas)
     assert not accepts(ref("Base"), {"kind": "#Acme.Wolf", "howls": "x"}, **schemas)
     assert accepts(ref("Base"), {"kind": "Wolf", "howls": "x"}, **schemas)
+
+
+def test_names_of_other_schemas_are_not_listed_for_each_of_very_many() -> None:
+    schemas = {f"A{number}": animal("lives") for number in range(400)}
+    mapping = {f"a{number}": f"A{number}" for number in range(400)}
+    schema = chosen(choices=[*map(ref, schemas)], mapping=mapping | {f"x{number}": "X" for number in range(400)})
+    assert len(sent_schema(of_schemas(schema, **schemas)).json) < 3 * len(msgspec.json.encode(schema))
+
+
+@pytest.mark.parametrize("schemas", [10, None])
+def test_a_mapping_of_thousands_is_read_in_linear_time(schemas: int | None) -> None:
+    def made(names: int) -> tuple[Discriminators, Discriminator, list[str]]:
+        named = [f"A{number % (schemas or names)}" for number in range(names)]
+        whole = document("3.1", components={"schemas": {name: {"type": "object"} for name in named}})
+        mapping = {f"a{number}": name for number, name in enumerate(named)}
+        choices = [f"#/components/schemas/{name}" for name in named]
+        return Discriminators(References(whole), HOME), Discriminator(property_name="kind", mapping=mapping), choices
+
+    assert is_linear(lambda given: given[0].refused(given[1], given[2], ROOT), made)

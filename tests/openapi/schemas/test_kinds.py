@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from documents import compiles, described, named, of_schemas, sent, sent_schema, skips
-from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS
+from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, MAX_PAIRS
 
 DIALECTS = ["2.0", "3.0", "3.1", "3.2"]
 
@@ -152,3 +152,12 @@ def test_a_parameter_may_be_of_any_kind() -> None:
     description = described({"/x": {"get": {"parameters": [declared]}}}, components={"schemas": family("3.1")})
     checks = compiles(description.operations[0].parameters[0].schema, description.request_schemas)
     assert not checks.is_valid({"kind": "Cat", "lives": "nine"})
+
+
+def test_bases_that_are_all_made_of_each_other_are_bounded() -> None:
+    """Of 500, each of which is made of the one before, 125,000 pairs would be kept."""
+    bases = {f"A{number}": animal("3.1") | made_of("3.1", f"A{number - 1}") for number in range(1, 500)}
+    following = {"properties": {name: {"$ref": f"#/components/schemas/{name}"} for name in bases}}
+    description = of_schemas(following, A0=animal("3.1"), **bases)
+    [(_, reason)] = skips(description)
+    assert reason == f"more than {MAX_PAIRS:,} schemas are made of bases with a discriminator"

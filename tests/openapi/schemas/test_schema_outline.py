@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from growth import is_linear
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
@@ -44,6 +46,12 @@ A_REF = {"$ref": "#/$defs/A"}
             {},
             {"properties": {"a": {"allOf": [{"type": "string"}, {"minLength": 1}]}}},
             id="one property twice",
+        ),
+        pytest.param(
+            {"allOf": [{"properties": {"a": {"minLength": each}}} for each in (1, 2, 3)]},
+            {},
+            {"properties": {"a": {"allOf": [{"minLength": 1}, {"minLength": 2}, {"minLength": 3}]}}},
+            id="one property three times",
         ),
         pytest.param(A_REF, {"A": {"allOf": [A_REF, {"type": "object"}]}}, {"type": "object"}, id="cycle"),
         pytest.param(
@@ -86,3 +94,18 @@ def test_the_outermost_level_of_doubling_combinations_is_quick():
         "A60": {"type": "object"}
     }
     assert outline({"$ref": "#/$defs/A0"}, **definitions) == {"type": "object"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(lambda number: {"properties": {f"a{number}": {}}}, id="other properties"),
+        pytest.param(lambda number: {"properties": {"a": {"minLength": number}}}, id="one property"),
+        pytest.param(lambda number: {"required": [f"a{number}"]}, id="required"),
+    ],
+)
+def test_a_combination_of_thousands_is_put_together_in_linear_time(part: Callable[[int], Any]) -> None:
+    def made(parts: int) -> Schema:
+        return Schema(msgspec.Raw(msgspec.json.encode({"allOf": [part(number) for number in range(parts)]})))
+
+    assert is_linear(lambda schema: msgspec.json.encode(top_level(schema, {})), made)

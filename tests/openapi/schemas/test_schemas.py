@@ -545,6 +545,15 @@ def test_a_read_only_property_is_not_required_by_what_it_is_combined_with(schema
     assert not compiles(sent_schema(description), description.request_schemas).is_valid({})
 
 
+@pytest.mark.parametrize(("least", "left"), [(0, None), (1, None), (2, 1), (3, 2)])
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_read_only_properties_are_none_of_those_that_must_be_given(least, left, by_reference):
+    base = {"type": "object", "properties": {"id": {"readOnly": True}, "name": {}, "age": {}}}
+    parts = {"allOf": [{"$ref": "#/components/schemas/Base"}]} if by_reference else base
+    description = of_schemas({**parts, "minProperties": least}, Base=base)
+    assert sent(description).get("minProperties") == left
+
+
 # What answers are told by
 
 

@@ -38,6 +38,7 @@ from openapi_mcp_server.bridge.schemas.shapes import (
     is_open,
     part_of,
     schema_from,
+    without_parts,
 )
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.grammar import essence, is_field_value
@@ -227,7 +228,7 @@ def _other(body: Described) -> Callable[[str], _Value]:
 def _as_described(body: Described, of: _Value, outline: Outline, keyword: str) -> _Value:
     described = part_of(outline, keyword, body.definitions)
     shapes = tuple(
-        part_of(schema, "items", body.definitions) if "items" in schema else schema
+        without_parts(part_of(schema, "items", body.definitions) if "items" in schema else schema)
         for schema in alternatives(described, body.definitions)
     )
     schema = schema_from(described.get("items", outline[keyword]), _refs(body))

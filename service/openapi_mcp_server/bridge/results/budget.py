@@ -22,7 +22,7 @@ from openapi_mcp_server.bridge.results import detail
 from openapi_mcp_server.bridge.results.next_page import Next, counted, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
-from openapi_mcp_server.openapi.pointers import escaped, unescaped
+from openapi_mcp_server.openapi.pointers import escaped
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
@@ -50,6 +50,7 @@ _WHOLE_CHARACTERS = re.compile(
 """The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
 
 NOTHING: Mapping[str, object] = {}
+Path = tuple[str, ...]
 
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -58,18 +59,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """A value that was cut, and how much of it is left. ``pointer`` is a JSON Pointer (RFC 6901), its names shortened.
-    ``total`` is None where counting would take too long."""
+    """A value that was cut, and how much of it is left. ``path``: the names and numbers that lead to it. ``total`` is
+    None where counting would take too long."""
 
-    pointer: str
+    path: Path
     kept: int
     total: int | None
     of: str  # items, members, characters
 
     def __str__(self) -> str:
+        """In words, with a JSON Pointer (RFC 6901) whose names are shortened."""
+        pointer = "".join(f"/{escaped(shorten(visible(name), _NAME_SHOWN))}" for name in self.path)
         first = "" if self.of == "members" else "the first "
         total = "many more" if self.total is None else f"{self.total:,}"
-        return f"{self.pointer or 'the answer'}: {first}{self.kept:,} of {total} {self.of}"
+        return f"{pointer or 'the answer'}: {first}{self.kept:,} of {total} {self.of}"
 
 
 def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[str, object] = NOTHING) -> AnswerContent:
@@ -87,7 +90,7 @@ def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[st
         return body
     left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
     characters = sum(len(piece.translate(None, _CONTINUED)) for piece in short_pieces(whole))
-    cuts = [Cut("", len(left), characters, "characters")]
+    cuts = [Cut((), len(left), characters, "characters")]
     return AnswerContent(
         text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)), lacks=True
     )
@@ -102,7 +105,7 @@ def _json_within(
     large = is_large(whole)
     less = None if large else detail.reduced(whole, budget_bytes)
     text = whole if less is None else less.json
-    left = _cut(memoryview(text) if large else text, budget_bytes, "", cuts)
+    left = _cut(memoryview(text) if large else text, budget_bytes, (), cuts)
     if left is None:
         return body
     way = None
@@ -124,10 +127,9 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _is_of_rows(place: str) -> bool:
+def _is_of_rows(path: Path) -> bool:
     """Whether a list is the answer itself or near its top, and not within a row of another list."""
-    steps = place.split("/")[1:]
-    return len(steps) <= _ENVELOPE and not any(step.isdigit() for step in steps)
+    return len(path) <= _ENVELOPE and not any(step.isdigit() for step in path)
 
 
 def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[Cut]) -> tuple[bytes, Next | None]:
@@ -136,30 +138,29 @@ def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[C
     A page of another size begins after some numbers of rows only: a few more rows go for that.
     """
     match cuts:
-        case [Cut(pointer=place, kept=kept, total=int(total), of="items")] if tool.paging and _is_of_rows(place):
-            steps = place.split("/")[1:]
+        case [Cut(path=path, kept=kept, total=int(total), of="items")] if tool.paging and _is_of_rows(path):
             pages = counted(tool.paging, asked, left)
             for fewer in range(kept, kept - kept // _ROWS_FOR_A_WAY - 1, -1):
-                last = row_id(rows[fewer - 1]) if (rows := _rows(left, steps)) and tool.paging.after else None
+                last = row_id(rows[fewer - 1]) if (rows := _rows(left, path)) and tool.paging.after else None
                 if way := following(pages, asked, fewer, total, last):
-                    cuts[:] = [Cut(place, fewer, total, "items")]
-                    return (left if fewer == kept else _with_rows(left, steps, fewer)), way
+                    cuts[:] = [Cut(path, fewer, total, "items")]
+                    return (left if fewer == kept else _with_rows(left, path, fewer)), way
     return left, None
 
 
-def _rows(left: bytes, steps: Sequence[str]) -> list[msgspec.Raw]:
-    for step in steps:
-        left = bytes(_members(left).get(unescaped(step), b"[]"))
+def _rows(left: bytes, path: Path) -> list[msgspec.Raw]:
+    for name in path:
+        left = bytes(_members(left)[name])
     return _items(left)
 
 
-def _with_rows(left: bytes, steps: Sequence[str], count: int) -> bytes:
+def _with_rows(left: bytes, path: Path, count: int) -> bytes:
     """A part of an answer with the first ``count`` rows only."""
-    if not steps:
+    if not path:
         return _encode(_items(left)[:count])
-    name = unescaped(steps[0])
+    name, *below = path
     members = _members(left)
-    return _encode(members | {name: msgspec.Raw(_with_rows(bytes(members[name]), steps[1:], count))})
+    return _encode(members | {name: msgspec.Raw(_with_rows(bytes(members[name]), tuple(below), count))})
 
 
 def _told(
@@ -205,30 +206,30 @@ def _amount(size: int) -> str:
     return f"{size:,} bytes (about {size // BYTES_PER_TOKEN:,} tokens)"
 
 
-def _cut(value: bytes | memoryview, room: int, pointer: str, cuts: list[Cut], depth: int = 0) -> bytes | None:
+def _cut(value: bytes | memoryview, room: int, path: Path, cuts: list[Cut]) -> bytes | None:
     """Compact JSON in at most ``room`` bytes; None if nothing of it can be kept. What is cut is added to ``cuts``.
 
     A memoryview is of an answer that is too large to be taken apart at once.
     """
     if len(value) <= room:
         return bytes(value)
-    if depth >= MAX_DEPTH or room < len("[]"):
+    if len(path) >= MAX_DEPTH or room < len("[]"):
         return None
     first = bytes(memoryview(value)[:1])
     if first == b'"':
-        return _cut_string(bytes(value), room, pointer, cuts)
+        return _cut_string(bytes(value), room, path, cuts)
     if isinstance(value, memoryview):
-        return _cut_large(value, room, pointer, cuts, depth)
+        return _cut_large(value, room, path, cuts)
     cut = _CUTTERS.get(first)
-    return None if cut is None else cut(bytes(value), room, pointer, cuts, depth)  # bytes of msgspec.Raw
+    return None if cut is None else cut(bytes(value), room, path, cuts)  # bytes of msgspec.Raw
 
 
-def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes | None:
+def _cut_string(value: bytes, room: int, path: Path, cuts: list[Cut]) -> bytes | None:
     inside = room - len(_ELLIPSIS) - 2
     if inside < 0:
         return None
     kept = _whole_characters(value[1:-1][:inside])
-    cuts.append(Cut(pointer, len(_string(f'"{kept}"')), _length(value[1:-1]), "characters"))
+    cuts.append(Cut(path, len(_string(f'"{kept}"')), _length(value[1:-1]), "characters"))
     return b'"%b%b"' % (kept.encode(), _ELLIPSIS)
 
 
@@ -247,22 +248,22 @@ def _whole_characters(inside: bytes) -> str:
     return whole[0] if whole else ""
 
 
-def _cut_large(value: memoryview, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes | None:
+def _cut_large(value: memoryview, room: int, path: Path, cuts: list[Cut]) -> bytes | None:
     """Cuts a value by the entries found in its text; beyond the room nothing is looked at but the members of an
     object."""
     match bytes(value[:1]):
         case b"[":
             items = ((b"", str(index), item) for index, (_, item) in enumerate(entries(value)))
-            kept = _first(items, room, pointer, cuts, depth)
-            cuts.append(Cut(pointer, len(kept), None, "items"))
+            kept = _first(items, room, path, cuts)
+            cuts.append(Cut(path, len(kept), None, "items"))
             return b"[%b]" % b",".join(kept)
         case b"{":
             following = map(_named, entries(value))
             members = [*islice(following, _MANY_MEMBERS)]
             if len(members) < _MANY_MEMBERS:
-                return _cut_members(members, room, pointer, cuts, depth)
-            kept = _first(chain(members, following), room, pointer, cuts, depth)
-            cuts.append(Cut(pointer, len(kept), None, "members"))
+                return _cut_members(members, room, path, cuts)
+            kept = _first(chain(members, following), room, path, cuts)
+            cuts.append(Cut(path, len(kept), None, "members"))
             return b"{%b}" % b",".join(kept)
         case _:
             return None
@@ -272,23 +273,23 @@ def _named(entry: Entry) -> tuple[bytes, str, bytes | memoryview]:
     return entry.key, _string(entry.key[:-1]), entry.value
 
 
-def _cut_object(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
+def _cut_object(value: bytes, room: int, path: Path, cuts: list[Cut]) -> bytes:
     members = [(_encode(name) + b":", name, member) for name, member in _members(value).items()]
-    return _cut_members(members, room, pointer, cuts, depth)
+    return _cut_members(members, room, path, cuts)
 
 
 def _cut_members(
-    members: Sequence[tuple[bytes, str, bytes | memoryview]], room: int, pointer: str, cuts: list[Cut], depth: int
+    members: Sequence[tuple[bytes, str, bytes | memoryview]], room: int, path: Path, cuts: list[Cut]
 ) -> bytes:
     """Every member is kept and the large ones are cut to equal shares, as long as that leaves something of each."""
     share = _share([len(member) for _, _, member in members], room - 2 - sum(len(key) + 1 for key, _, _ in members))
     if share < _LEAST:
-        kept = _first(members, room, pointer, cuts, depth)
+        kept = _first(members, room, path, cuts)
     else:
-        parts = [(key, _cut(member, share, _below(pointer, name), cuts, depth + 1)) for key, name, member in members]
+        parts = [(key, _cut(member, share, (*path, name), cuts)) for key, name, member in members]
         kept = [key + part for key, part in parts if part is not None]
     if len(kept) < len(members):
-        cuts.append(Cut(pointer, len(kept), len(members), "members"))
+        cuts.append(Cut(path, len(kept), len(members), "members"))
     return b"{%b}" % b",".join(kept)
 
 
@@ -302,11 +303,11 @@ def _share(sizes: Sequence[int], room: int) -> int:
     return max(sizes, default=0)
 
 
-def _cut_array(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
+def _cut_array(value: bytes, room: int, path: Path, cuts: list[Cut]) -> bytes:
     items = [*by_parts.items(value)]
-    kept = _first(((b"", str(index), item) for index, item in enumerate(items)), room, pointer, cuts, depth)
+    kept = _first(((b"", str(index), item) for index, item in enumerate(items)), room, path, cuts)
     if len(kept) < len(items):
-        cuts.append(Cut(pointer, len(kept), len(items), "items"))
+        cuts.append(Cut(path, len(kept), len(items), "items"))
     return b"[%b]" % b",".join(kept)
 
 
@@ -314,7 +315,7 @@ _CUTTERS = {b"[": _cut_array, b"{": _cut_object}
 
 
 def _first(
-    found: Iterable[tuple[bytes, str, bytes | memoryview]], room: int, pointer: str, cuts: list[Cut], depth: int
+    found: Iterable[tuple[bytes, str, bytes | memoryview]], room: int, path: Path, cuts: list[Cut]
 ) -> list[bytes]:
     """The first items of an array or members of an object (key with colon, name, value) that fit.
 
@@ -327,12 +328,8 @@ def _first(
         size = len(key) + len(value) + 1
         if size > left:
             inside = left - len(key) - 1
-            part = _cut(value, inside, _below(pointer, name), cuts, depth + 1) if left > room // 2 else None
+            part = _cut(value, inside, (*path, name), cuts) if left > room // 2 else None
             return kept if part is None else [*kept, key + part]
         kept.append(key + bytes(value))
         left -= size
     return kept
-
-
-def _below(pointer: str, name: str) -> str:
-    return f"{pointer}/{escaped(shorten(visible(name), _NAME_SHOWN))}"

@@ -124,7 +124,7 @@ def strip_html(page: str) -> str:
     hidden = ""
     for piece in f">{page[:_HTML_LIMIT]}".split("<"):
         tag, _, rest = piece.partition(">")
-        name = tag.strip().lower().partition(" ")[0]
+        name = "".join(tag.lower().split(maxsplit=1)[:1])
         if hidden:
             hidden = "" if name == f"/{hidden}" else hidden
         elif name in _HIDDEN:

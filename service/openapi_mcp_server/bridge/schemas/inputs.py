@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import msgspec
 
@@ -12,7 +12,7 @@ from openapi_mcp_server.bridge.model import CheckedSchema
 from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow, with_words
-from openapi_mcp_server.bridge.schemas.told import ended, told
+from openapi_mcp_server.bridge.schemas.told import Telling, ended
 from openapi_mcp_server.openapi.model import Schema
 
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
@@ -90,7 +90,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
-    tell = lru_cache(_ARGUMENTS_TOLD)(partial(told, schemas=schemas))
+    tell = lru_cache(_ARGUMENTS_TOLD)(Telling(schemas).told)
     edited = Edited(schemas, tell)
     reduce = lru_cache(_ARGUMENTS_TOLD)(reduced)
     return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, reduce, edited.is_changed)

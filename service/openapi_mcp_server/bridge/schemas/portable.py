@@ -8,7 +8,8 @@ this one only says less, and what it asks for as text is read as what it says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -99,15 +100,18 @@ def _texts(told: dict[str, Any]) -> Texts:
     return {name: texts for name, texts in found.items() if texts} or None
 
 
-def _legal(names: Iterable[str]) -> dict[str, str]:
+def _legal(names: Collection[str]) -> dict[str, str]:
     """Names by what arguments are named: letters, digits and underscores, no digit first."""
     legal: dict[str, str] = {}
+    taken: set[str] = set()
+    counts: Counter[str] = Counter()
     for name in names:
         told = base = re.sub(r"^(?=[0-9])", "_", _NOT_A_NAME.sub("_", name))[:NAME_LENGTH]
-        number = 2
-        while told in legal.values() or (told != name and told in names):
-            told, number = f"{base[: NAME_LENGTH - 4]}_{number}", number + 1
+        while told in taken or (told != name and told in names):
+            counts[base] += 1
+            told = f"{base[: NAME_LENGTH - 4]}_{counts[base] + 1}"
         legal[name] = told
+        taken.add(told)
     return legal
 
 

@@ -56,6 +56,11 @@ def alternatives(outline: Outline, definitions: Mapping[str, Schema]) -> list[Ou
     return outlines or [outline]
 
 
+def without_parts(outline: Outline) -> Outline:
+    """A level that is kept for what the functions below ask of it: many properties may refer to one large schema."""
+    return {key: None if key != "type" and isinstance(value, dict | list) else value for key, value in outline.items()}
+
+
 def are_files(outlines: Iterable[Outline]) -> bool:
     """Whether a string value stands for bytes that travel raw.
 

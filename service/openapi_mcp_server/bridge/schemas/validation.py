@@ -237,9 +237,8 @@ def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
 @lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)
 def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None:
     """The validator of a part of a schema; None where that says only whether anything may be there."""
-    whole = msgspec.json.decode(schema)
-    rest = reduce(getitem, path, whole)
-    return None if rest in _OPEN_OR_CLOSED else json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
+    rest = reduce(getitem, path, msgspec.json.decode(schema))
+    return None if rest in _OPEN_OR_CLOSED else innermost.compiled(schema, path)
 
 
 def _below(

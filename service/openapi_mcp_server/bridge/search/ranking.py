@@ -172,16 +172,17 @@ def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[G
 
 
 def _folded(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Versions of one operation as one hit, the newest that is stable among those that fit about as well."""
+    """Versions of one operation as one hit, the newest that is stable among those that fit about as well. What is no
+    tool stands for itself."""
     twins: dict[str, list[Hit]] = {}
     for hit in hits:
-        if hit.operation.twin:
+        if hit.operation.twin and hit.operation.name:
             twins.setdefault(hit.operation.twin, []).append(hit)
     for hit in hits:
-        several = twins.get(hit.operation.twin, [hit])
+        several = twins.get(hit.operation.twin, [hit]) if hit.operation.name else [hit]
         if several[0] is not hit:
             continue
-        near = [each for each in several if each.score >= _TWIN * hit.score and bool(each.operation.name)] or [hit]
+        near = [each for each in several if each.score >= _TWIN * hit.score]
         newest = max(near, key=lambda each: each.operation.version)
         also = tuple(each.operation for each in several if each is not newest)
         yield Hit(newest.operation, hit.score, also)

@@ -108,15 +108,15 @@ def of(operation: Operation, entries: Entries) -> Presentation:
 
 def by_own_keys(entries: Entries, operations: Sequence[Operation]) -> Entries:
     """The entries by keys of the operations that they select. One that names no operation exactly selects by its
-    route, whose variables may be written in another way than the document's."""
+    route, see `_route`."""
     if not entries:
         return entries
-    own = {key: plain_route(key) for operation in operations for key in _keys(operation)}
+    own = {key: _route(key) for operation in operations for key in _keys(operation)}
     found = {key: entry for key, entry in entries.items() if key in own}
     by_route: dict[str, dict[str, msgspec.Raw]] = {}
     for key, entry in entries.items():
         if key not in own:
-            by_route.setdefault(plain_route(key), {}).update(entry)
+            by_route.setdefault(_route(key), {}).update(entry)
     loosely = {key: by_route[route] for key, route in own.items() if route in by_route}
     return found | {key: {**entry, **found.get(key, {})} for key, entry in loosely.items()}
 
@@ -125,15 +125,21 @@ def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
     """A note for each entry that selects no operation."""
     found = {key for operation in description.operations for key in _keys(operation)}
     found.update(f"{skipped.method} {skipped.path}" for skipped in description.skipped)
-    routes = {plain_route(key) for key in found}
+    routes = {_route(key) for key in found}
     message = "TOOL_OVERRIDES: {} selects no operation; expected an operationId, or method and path as in 'GET /pets'"
     return tuple(
         Note(
             pointer=child(ROOT, key), kind="override_unused", message=message.format(text.line(repr(key), _KEYS_SHOWN))
         )
         for key in entries
-        if plain_route(key) not in routes
+        if _route(key) not in routes
     )
+
+
+def _route(key: str) -> str:
+    """Equal for keys of one method and path whose variables, or whose method's case, are written in other ways."""
+    method, space, path = plain_route(key).partition(" ")
+    return f"{method.upper() if path.startswith('/') else method}{space}{path}"
 
 
 def _keys(operation: Operation) -> tuple[str, ...]:

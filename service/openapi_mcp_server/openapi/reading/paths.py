@@ -35,6 +35,10 @@ from openapi_mcp_server.openapi.references.resolve import Located, opened
 
 FIELDS_PER_OPERATION = 10
 """Fields of path items: at most so many times the operations that a document may have. Items have one to eight."""
+PARTS_PER_OPERATION = 10
+"""Parameters, media types, tags, servers, alternatives of security: at most so many times the operations that a
+document may have. Operations can share them by a reference or by their path, and each is looked at for every operation:
+200 kB took 27 s. Kubernetes' 826 operations have 13,519."""
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
@@ -79,6 +83,7 @@ class PathReader(Generic[D]):
         self.skipped: list[SkippedOperation] = []
         self.callbacks = 0
         self._fields = 0
+        self._parts = 0
         self._named: dict[str, tuple[str, str]] = {}
         self._dialect = dialect
         self._references = source.references
@@ -183,6 +188,7 @@ class PathReader(Generic[D]):
             return fault_of(error, at.pointer)
 
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
+        self._require_few_parts(at.pointer)
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
         overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
@@ -201,6 +207,7 @@ class PathReader(Generic[D]):
         if isinstance(shared, SpecError):
             raise shared.kept() from shared
         _require_method(method, pointer)
+        self._require_few_parts(pointer)
         declared = read(_operation, at)
         fields.note(read_map(at), fields.OPERATION, self._version, at.pointer, self._notes)
         self.callbacks += len(declared.callbacks or ())
@@ -211,7 +218,7 @@ class PathReader(Generic[D]):
         summary, description = written(declared.summary), written(declared.description)
         if not summary and not description:  # those of the path are meant for all of its operations (Path Item Object)
             summary, description = shared.summary, shared.description
-        return Operation(
+        made = Operation(
             pointer=pointer,
             method=method,
             path=key.path,
@@ -229,10 +236,13 @@ class PathReader(Generic[D]):
             overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
             written="" if key.written == key.path else key.written,
         )
+        self._parts += len(shared.declarations) + _parts(made) + len(made.servers) * len(self._dialect.servers)
+        return made
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
         """The parameters of a list at ``at``. Of two with one name in one place, the last."""
         found: dict[tuple[str, str], D] = {}
+        self._parts += len(declared or ())
         for index, value in enumerate(declared or ()):
             each = self._dialect.declaration(at.member(value, index))
             identity = _identity(each)
@@ -309,11 +319,24 @@ class PathReader(Generic[D]):
         if self._fields > limit:
             raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
 
+    def _require_few_parts(self, pointer: str) -> None:
+        limit = PARTS_PER_OPERATION * self._max_operations
+        if self._parts > limit:
+            problem = f"the operations before it have more than {limit:,} parameters, media types and the like"
+            raise SpecError(pointer, problem)
+
 
 def _identity(declaration: Declaration) -> tuple[str, str]:
     """Parameter Object: unique by name and location; header names know no case (RFC 9110 section 5.1)."""
     name = declaration.name.lower() if declaration.location == "header" else declaration.name
     return name, declaration.location
+
+
+def _parts(operation: Operation) -> int:
+    """Its parts but for the parameters."""
+    media = sum(len(response.media) + len(response.headers) for response in operation.responses)
+    media += len(operation.body.media) if operation.body else 0
+    return media + len(operation.tags) + len(operation.security) + len(operation.servers)
 
 
 def _require_method(method: str, pointer: str) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -125,7 +126,7 @@ class _Bundle:
         self._extensions_are_used = b'"#/x-' in root.json  # by references, as if they were components
         self._holder = _free_key(self._members)
         is_json_schema = root.dialect in {"3.1", "3.2"}
-        self._identifiers = _identifiers(root.json) if is_json_schema else frozenset()
+        self._identifiers = _identifiers(root.json) if is_json_schema else []
         self._home = ("definitions",) if root.dialect == "2.0" else ("components", "schemas")
         self._names: dict[tuple[str, str], str] = {}
         self._onward: dict[tuple[str, str], _Target | None] = {}
@@ -270,8 +271,9 @@ class _Bundle:
 
     def _is_identifier(self, uri: str) -> bool:
         """Whether the root itself has what is called so: `references.resolve` knows how to find it."""
-        own = posixpath.normpath(uri).lstrip("./")
-        return any(f"/{identifier}".endswith(f"/{own}") for identifier in self._identifiers)
+        end = _backwards(posixpath.normpath(uri).lstrip("./"))
+        at = bisect_left(self._identifiers, end)
+        return at < len(self._identifiers) and self._identifiers[at].startswith(end)
 
     def _end(self, target: _Target) -> _Target:
         """The target behind schemas that are nothing but references."""
@@ -344,8 +346,13 @@ def _alias(schema: msgspec.Raw) -> str | None:
     return text_in(members["$ref"]) if members and set(members) == {"$ref"} else None
 
 
-def _identifiers(json: bytes) -> frozenset[str]:
-    return frozenset(found.decode().removesuffix("#") for found in _IDENTIFIER.findall(json))
+def _identifiers(json: bytes) -> list[str]:
+    """Sorted by their ends, by which they are looked for."""
+    return sorted({_backwards(found.decode().removesuffix("#")) for found in _IDENTIFIER.findall(json)})
+
+
+def _backwards(path: str) -> str:
+    return f"/{path}"[::-1]
 
 
 def _referred(json: bytes, home: str) -> set[str]:

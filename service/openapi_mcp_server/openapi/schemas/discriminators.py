@@ -21,7 +21,7 @@ from openapi_mcp_server.openapi.schemas.choices import PRESENCE
 from openapi_mcp_server.openapi.schemas.keywords import as_text
 
 MOST_NAMES = 2_500
-"""Names that are listed for one choice in all, since each schema lists those of the others."""
+"""Names that are listed for one choice in all, beyond those of ``mapping``, since each schema lists those of others."""
 _MOST_NESTED = 20
 """References and combinations that are followed to find what a schema lists for the property."""
 _DIGITS = 18
@@ -93,19 +93,24 @@ class Discriminators:
 
         ``choices`` are references as they are written, None for what is none.
         """
-        known = [None if each is None else self._choice(said, each, base) for each in choices]
+        by_pointer: dict[str, _Choice] = {}
+        known = [None if each is None else self._choice(said, each, base, by_pointer) for each in choices]
         named = [each for each in known if each is not None]
-        elsewhere = _map(said, named, self._references, self._home, base)
-        for each in named:
+        elsewhere = _map(said, by_pointer, self._references, self._home, base)
+        for each in by_pointer.values():
             _add_own_name(each, said, self._home)
         is_whole = len(named) == len(choices) and all(each.mapped and not each.is_open for each in named)
-        if is_whole and not said.has_default:
-            return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
-        if len(named) * sum(len(each.names) for each in named) > MOST_NAMES:
+        is_strict = is_whole and not said.has_default
+        own = sum(len(each.names) for each in named)
+        again = own + len(named) * len(elsewhere) - len(said.mapping) - len(named) if is_strict else own * len(named)
+        if again > MOST_NAMES:
             return [None] * len(choices)
+        if is_strict:
+            return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
         return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
 
-    def _choice(self, said: Discriminator, reference: str, base: str) -> _Choice | None:
+    def _choice(self, said: Discriminator, reference: str, base: str, by_pointer: dict[str, _Choice]) -> _Choice | None:
+        """One for each schema, which may stand there twice."""
         target = _found(reference, self._references, base)
         if target is None:
             return None
@@ -114,7 +119,8 @@ class Discriminators:
             whole = _Whole(self._references, target)
             self._known[key] = whole.listed(said.property_name), whole.is_choice()
         listed, is_open = self._known[key]
-        return _Choice(target=target, listed=listed, mapped={}, names={}, is_open=is_open)
+        choice = _Choice(target=target, listed=listed, mapped={}, names={}, is_open=is_open)
+        return by_pointer.setdefault(target.pointer, choice)
 
 
 def _found(reference: str, references: References, base: str) -> Located | None:
@@ -124,7 +130,9 @@ def _found(reference: str, references: References, base: str) -> Located | None:
         return None
 
 
-def _map(said: Discriminator, named: Sequence[_Choice], references: References, home: str, base: str) -> list[str]:
+def _map(
+    said: Discriminator, choices: Mapping[str, _Choice], references: References, home: str, base: str
+) -> list[str]:
     """Gives the choices the names that ``mapping`` has for them; returns those that it has for others.
 
     A target is the name of a schema, or a reference; where it is in another file, the name of one that was in it.
@@ -134,11 +142,11 @@ def _map(said: Discriminator, named: Sequence[_Choice], references: References, 
         last = target.rpartition("/")[2]
         tried = (child(home, target), target, child(home, last), child(home, last.partition(".")[0]))
         found = next((at for each in tried if (at := _found(each, references, base)) is not None), None)
-        chosen = [each for each in named if found is not None and each.target.pointer == found.pointer]
-        for each in chosen:
-            each.mapped[name] = None
-        if not chosen:
+        choice = None if found is None else choices.get(found.pointer)
+        if choice is None:
             elsewhere.append(name)
+        else:
+            choice.mapped[name] = None
     return elsewhere
 
 

@@ -38,7 +38,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int | float]:
     """A whole number from 0; 3.0 is one (section 6.3.1 and core, section 4.2.3)."""
     return is_number(value) and value >= 0 and value == int(value)
 
@@ -93,7 +93,6 @@ PLAIN: Mapping[str, tuple[Check, str]] = {
     "uniqueItems": (is_flag, "a boolean"),
     "minContains": (is_count, "a whole number"),
     "maxContains": (is_count, "a whole number"),
-    "minProperties": (is_count, "a whole number"),
     "maxProperties": (is_count, "a whole number"),
 }
 """Keyword → (what its value must be, the same in words). They are passed on as they are."""

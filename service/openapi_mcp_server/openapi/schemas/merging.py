@@ -36,6 +36,8 @@ _LINKED = frozenset(
 
 
 class _Merge:
+    """Works in place on what it decodes: an ``allOf`` may have thousands of parts."""
+
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
         self._level: dict[str, Any] = {}
@@ -52,35 +54,35 @@ class _Merge:
             if reference is not None and reference not in seen:
                 seen.add(reference)
                 waiting.append(msgspec.json.decode(self._definitions[reference.removeprefix(DEFS)].json))
+        if "required" in self._level:
+            self._level["required"] = [*self._level["required"]]
         return self._level | ({"allOf": self._rest} if self._rest else {})
 
     def _add(self, part: dict[str, Any]) -> None:
-        clashing = self._clashing(part)
-        for keyword, value in part.items():
-            if keyword not in clashing:
-                self._level[keyword] = self._united(keyword, self._level.get(keyword), value)
-        if clashing:
-            self._rest.append({keyword: part[keyword] for keyword in clashing})
-
-    def _clashing(self, part: dict[str, Any]) -> list[str]:
-        """The keywords of a part that cannot join the level."""
         linked = not _LINKED.isdisjoint(part) and not _LINKED.isdisjoint(self._level)
-        return [
-            keyword
-            for keyword, value in part.items()
-            if (linked and keyword in _LINKED)
-            or (keyword in self._level and self._united(keyword, self._level[keyword], value) is None)
-        ]
+        rest = {}
+        for keyword, value in part.items():
+            one = self._level.get(keyword)
+            united = None if linked and keyword in _LINKED else self._united(keyword, one, value)
+            if united is None and (keyword in self._level or value is not None):
+                rest[keyword] = value
+            else:
+                self._level[keyword] = united
+        if rest:
+            self._rest.append(rest)
 
     def _united(self, keyword: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - values of any keyword
         """The value that says what both say; None if there is none."""
+        if keyword == "required":  # as keys, until the end
+            names: dict[str, None] = {} if one is None else one
+            names.update(dict.fromkeys(other))
+            return names
         if one is None or one == other or keyword in _FIRST_COUNTS:
             return other if one is None else one
         match keyword:
             case "properties":
-                return one | {name: _both(one.get(name), value) for name, value in other.items()}
-            case "required":
-                return list(dict.fromkeys([*one, *other]))
+                one.update({name: _both(one.get(name), value) for name, value in other.items()})
+                return one
             case "type":
                 return _common_type(one, other)
             case "additionalProperties":
@@ -90,7 +92,12 @@ class _Merge:
 
 
 def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
-    return other if one is None or one == other else {"allOf": [one, other]}
+    if one is None or one == other:
+        return other
+    if one.keys() != {"allOf"}:
+        return {"allOf": [one, other]}
+    one["allOf"].append(other)  # beside the others: one within the next could not be encoded
+    return one
 
 
 def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false

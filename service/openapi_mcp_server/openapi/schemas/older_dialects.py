@@ -164,7 +164,8 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
         return  # see `openapi_mcp_server.openapi.schemas.kinds`
     mapped = {kind: _last(target) for kind, target in mapping.items()} if isinstance(mapping, Mapping) else {}
     kinds = [f"{kind} → {target}" for kind, target in mapped.items()]
-    kinds += [name for name in _own_names(declared) if name not in mapped.values() and name not in mapped]
+    known = {*mapped, *mapped.values()}
+    kinds += [name for name in _own_names(declared) if name not in known]
     if not kinds:
         return
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])

@@ -27,6 +27,7 @@ from openapi_mcp_server.openapi.schemas.conversion import (
 from openapi_mcp_server.openapi.schemas.keywords import (
     PLAIN,
     as_text,
+    is_count,
     is_list_of_names,
     is_map_of_lists_of_names,
     is_number,
@@ -222,6 +223,15 @@ class RequestConversion(Conversion):
         if names:
             strict[keyword] = names
 
+    def _least_members(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """Read-only members are counted, and cannot be given."""
+        if not is_count(value):
+            self._note_wrong(keyword, "a whole number", value)
+            return
+        self.loosened += bool(self._hidden)
+        if not self._hidden or value > len(self._hidden):
+            strict[keyword] = value - len(self._hidden) if self._hidden else value
+
     def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, dict):
             value = {name: self._names(each, keyword, name) for name, each in value.items()}
@@ -359,6 +369,7 @@ class RequestConversion(Conversion):
         "exclusiveMaximum": _exclusive,
         "pattern": _pattern,
         "required": _required,
+        "minProperties": _least_members,
         "properties": _properties,
         "patternProperties": _pattern_properties,
         "dependentRequired": _dependent_required,
