@@ -28,7 +28,7 @@ OWN_COMMANDS = {
     "ecr get-login-password": set(),
 }
 """Commands of the AWS CLI that are no operation of an API, with their flags."""
-GLOBAL = {"region"}
+GLOBAL = {"region", "query"}
 AWS = [command for command in COMMANDS if command.startswith("aws ")]
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -54,6 +54,14 @@ def test_a_documented_aws_command_exists_with_its_flags(command):
         shape = api.operation_model(names[operation]).input_shape
         known = {xform_name(name, "-") for name in shape.members} | {"cli-input-json"}
     assert flags - known == set()
+
+
+@pytest.mark.parametrize("command", AWS)
+def test_a_shell_passes_on_a_documented_command_as_it_is_written(command):
+    """Braces with a comma in them become several words, and brackets name files, unless they are quoted."""
+    typed = re.sub(r"\$\(.*?\)", "made", command.split(" | ", maxsplit=1)[0])
+    done = subprocess.run(["bash", "-c", f"printf '%s\\n' {typed}"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == words(command)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

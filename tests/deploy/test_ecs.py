@@ -279,6 +279,13 @@ def test_no_rule_of_the_template_is_against_a_variant(changed):
     assert Resolver(read(ecs.TEMPLATE), {**parameters(), **changed}).broken_rules() == []
 
 
+def test_the_console_shows_every_parameter_in_a_group():
+    template = ecs.read(ecs.TEMPLATE)
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = [name for group in groups for name in group["Parameters"]]
+    assert sorted(shown) == sorted(template["Parameters"])
+
+
 def test_cfn_lint_finds_nothing():
     done = ran(tool("cfn-lint"), "--", *sorted(CHECKOUT.glob("deploy/*/template.yaml")))
     assert (done.returncode, done.stdout) == (0, "")
