@@ -101,9 +101,12 @@ def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     ecs_client.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "a", "memory": 9}])
     ecs_client.create_service(cluster="CLUSTER", serviceName="SERVICE", taskDefinition="f", desiredCount=1)
     made = boto3.client("amp", "us-east-1", endpoint_url=endpoint, **keys).create_workspace(alias="a")
-    pem = tmp_path_factory.mktemp("typed") / "tls.pem"
-    pem.write_text("-----BEGIN CERTIFICATE-----\n")
-    return {"ws-12345678-1234-1234-1234-123456789012": made["workspaceId"], "file://tls.pem": f"file://{pem}"}
+    folder = tmp_path_factory.mktemp("typed")
+    files = {"tls.pem": "-----BEGIN CERTIFICATE-----\n", "tokens.json": "[]", "myapi.json": "{}"}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    here = {f"file://{name}": f"file://{folder / name}" for name in files}
+    return {"ws-12345678-1234-1234-1234-123456789012": made["workspaceId"], **here}
 
 
 @pytest.mark.parametrize("command", [command for command in AWS if re.match(CARRIED_OUT, command)])
