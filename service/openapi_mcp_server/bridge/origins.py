@@ -12,7 +12,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
 """Letters of every alphabet, which become ASCII (UTS 46)."""
 _ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[\w.-]+)?")
-"""Of IPv6, also with a zone. `urlsplit` takes nearly everything between brackets for an address of the future."""
+"""IPv6, also with a zone. `urlsplit` takes nearly everything between brackets for an address of the future."""
 _HOST_LENGTH = 253
 """Characters of a name that a resolver can be asked for (RFC 1035 section 2.3.4)."""
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
