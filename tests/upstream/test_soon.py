@@ -7,6 +7,7 @@ import random
 import socket
 import sys
 import threading
+import weakref
 from collections import Counter
 from contextlib import suppress
 from functools import partial
@@ -42,7 +43,7 @@ from openapi_mcp_server.memory import FREE, Budget, Hold
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, WINDOW
 from openapi_mcp_server.upstream.call import SentCall, Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import Stream, TcpDialler, TcpStream
-from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Soon
+from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Looks, Soon
 
 CALLS = 20
 FAR = Origin("http", "api.example.com", 80)
@@ -352,6 +353,24 @@ async def test_of_many_a_few_are_woken_in_one_turn_of_the_loop() -> None:
     assert trio.current_time() <= SOON_SECONDS + 0.05
     for one in chain.from_iterable(pairs):
         one.close()
+
+
+@clocked
+async def test_what_has_lasted_is_kept_by_nobody_once_it_is_over() -> None:
+    class One:
+        pass
+
+    looks = Looks[One](lambda _: None)
+    one = One()
+    known = weakref.ref(one)
+    looks.add(one)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(looks.tend)
+        await trio.sleep(2 * SOON_SECONDS)
+        looks.remove(one)
+        del one
+        assert known() is None
+        nursery.cancel_scope.cancel()
 
 
 # Whatever happens
