@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 import msgspec
@@ -27,6 +28,16 @@ class UsageError(Exception):
     """Bad input: one line that names the option, the file or the argument, and the cure."""
 
 
+def _takes_a_secret(option: str) -> bool:
+    """Whether the next word may be a secret. ``python -m`` and ``npx -y`` stand before the name of the server."""
+    return option.startswith("-") and "=" not in option and option not in {"-m", "-y"}
+
+
+def _without_value(word: str) -> str:
+    """An option or a variable without the value that is written together with it: ``-HAuthorization: …`` as well."""
+    return re.split(r"[=:]", word, maxsplit=1)[0] if word.startswith("-") else word.partition("=")[0]
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """A server, by URL or by the command that starts it over stdio. ``revision`` is empty until it is negotiated."""
 
@@ -41,9 +52,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         """For reports: without the query of a URL and the values of options, which may be secrets."""
         if self.url:
             return self.url.partition("?")[0]
-        is_hidden = [False, *(word.startswith("--") and "=" not in word for word in self.command[:-1])]
+        is_hidden = [False, *(_takes_a_secret(word) for word in self.command[:-1])]
         words = zip(self.command, is_hidden, strict=True)
-        return " ".join("…" if hidden and word[:1] != "-" else word.partition("=")[0] for word, hidden in words)
+        return " ".join("…" if hidden and word[:1] != "-" else _without_value(word) for word, hidden in words)
 
     @property
     def is_modern(self) -> bool:

@@ -116,6 +116,11 @@ def test_a_server_without_the_named_revision_is_a_failure_with_its_own_words():
             Target(transport="stdio", command=("env", "KEY=s3cret", "python", "-m", "a", "--token", "b", "--x=s3cret")),
             "env KEY python -m a --token … --x",
         ),
+        (
+            Target(transport="stdio", command=("a", "-H", "Authorization: s3cret", "-t", "s3cret", "-HX-Key:s3cret")),
+            "a -H … -t … -HX-Key",
+        ),
+        (Target(transport="stdio", command=("npx", "-y", "@scope/a", "-k=s3cret")), "npx -y @scope/a -k"),
     ],
 )
 def test_reports_name_the_server_without_what_may_be_a_secret(target: Target, shown: str):

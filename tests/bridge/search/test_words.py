@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.search.words import joined, of_identifier, stem, stems
+from openapi_mcp_server.bridge.search.words import joined, of_identifier, of_segment, stem, stems
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,12 @@ def test_identifiers_are_taken_apart_and_kept_as_one_word() -> None:
     assert list(of_identifier("listCronJob")) == ["list", "cron", "job", "listcronjob"]
     assert list(of_identifier("cron_jobs")) == ["cron", "job"]
     assert stem("configmap") in list(joined(["config", "map"]))
+
+
+def test_an_accent_is_one_whether_it_is_a_character_of_its_own_or_not() -> None:
+    assert stems("cafe\u0301") == stems("caf\u00e9")
+    assert [*of_identifier("listCafe\u0301s")] == [*of_identifier("listCaf\u00e9s")]
+    assert [*of_segment("cafe\u0301_menu")] == [*of_segment("caf\u00e9_menu")]
 
 
 @given(st.text(max_size=200))

@@ -86,6 +86,35 @@ def test_security_is_the_operations_own_or_the_documents(own, effective):
     assert the_operation(description).security == effective
 
 
+@pytest.mark.parametrize(
+    ("name", "dialect", "meant"),
+    [
+        ("#/components/securitySchemes/key", "3.2", "key"),
+        ("https://example.com/api#/components/securitySchemes/key", "3.2", "key"),
+        ("api#/components/securitySchemes/key", "3.2", "key"),
+        ("#/components/securitySchemes/missing", "3.2", "#/components/securitySchemes/missing"),
+        ("#/info/title", "3.2", "#/info/title"),
+        ("./key", "3.2", "./key"),
+        ("#/components/securitySchemes/key", "3.1", "#/components/securitySchemes/key"),
+    ],
+)
+def test_since_3_2_a_scheme_may_be_named_by_its_uri(name, dialect, meant):
+    wanted = [{name: ["a"]}]
+    root = {"$self": "https://example.com/api", "components": {"securitySchemes": SCHEMES}}
+    by_operation = of_operation({"security": wanted}, dialect=dialect, **root)
+    by_document = of_operation({}, dialect=dialect, security=wanted, **root)
+    for description in (by_operation, by_document):
+        assert the_operation(description).security == (SecurityChoice(((meant, ("a",)),)),)
+        assert ("security_dropped" in dict(notes(description))) is (meant != "key")
+
+
+def test_a_scheme_whose_name_looks_like_a_uri_is_meant_by_its_name():
+    named = {"#/components/securitySchemes/key": SCHEMES["basic"], "key": SCHEMES["key"]}
+    wanted = {"security": [{"#/components/securitySchemes/key": []}]}
+    description = of_operation(wanted, dialect="3.2", components={"securitySchemes": named})
+    assert the_operation(description).security == (SecurityChoice((("#/components/securitySchemes/key", ()),)),)
+
+
 def test_a_scheme_that_is_not_there_is_noted_and_still_asked_for():
     description = of_operation({"security": [{"missing": []}]})
     assert the_operation(description).security == (SecurityChoice((("missing", ()),)),)

@@ -31,6 +31,12 @@ _LEVELS = 3
 """How deep a value is taken apart for that."""
 _ENTRIES = 100
 """The most entries of an array or object that are encoded in one call."""
+_HIDING = re.compile(rb"[ \t\r\n]:|\\u00(?:22|3[aA])")
+"""White space before a colon, and the escapes of `":` in a string: `_names` counts neither."""
+_SIGN_BYTES = 6
+_STRING_OR_NAME = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"?([ \t\r\n]*+:)?', re.DOTALL)
+_STRINGS_AT_ONCE = 500
+"""Strings that are looked at before it makes way: 0.1 ms."""
 
 Encode = Callable[[Any], bytes]
 
@@ -48,7 +54,8 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     if count(data, b"[") + count(data, b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     again = _parts(value, _LEVELS) if len(data) > _LARGE else (_encode(value),)
-    if _names(data) > sum(map(_names, again)):  # the decoder keeps the last of two equal names
+    names = _names_one_by_one if _may_hide_names(data) else _names
+    if names(data) > sum(map(names, again)):  # the decoder keeps the last of two equal names
         raise ValueError("an object has the same name twice")
     return value
 
@@ -66,6 +73,18 @@ def _names(text: bytes) -> int:
         return text.count(b'":')
     starts = in_turns(range(0, len(text), _LARGE), 1)
     return sum(text.count(b'":', start, start + _LARGE + 1) for start in starts)
+
+
+def _may_hide_names(text: bytes) -> bool:
+    if len(text) <= _LARGE:
+        return _HIDING.search(text) is not None
+    starts = in_turns(range(0, len(text), _LARGE), 1)
+    return any(_HIDING.search(text, start, start + _LARGE + _SIGN_BYTES) is not None for start in starts)
+
+
+def _names_one_by_one(text: bytes) -> int:
+    """The names of members in a JSON text, whatever stands in its strings and around its colons."""
+    return sum(found.lastindex is not None for found in in_turns(_STRING_OR_NAME.finditer(text), _STRINGS_AT_ONCE))
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from openapi_mcp_server.bridge.text import visible
+
 STEMS_KEPT = 65_536
 """Words whose stems are remembered: the documents of all large APIs together have about 30,000."""
 
@@ -56,7 +58,7 @@ _ENDINGS = (
 
 def words(text: str) -> list[str]:
     """The words of a text in small letters, identifiers taken apart."""
-    return [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", text))]
+    return [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", visible(text)))]
 
 
 def stems(text: str) -> list[str]:
@@ -65,7 +67,7 @@ def stems(text: str) -> list[str]:
 
 def of_identifier(name: str) -> Iterator[str]:
     """The stems of an identifier, and those of its compounds as one word."""
-    for part in _PART.findall(name):
+    for part in _PART.findall(visible(name)):
         own = [word.lower() for word in _WORD.findall(part)]
         yield from map(stem, own)
         if len(own) in _COMPOUND:
@@ -75,7 +77,7 @@ def of_identifier(name: str) -> Iterator[str]:
 def of_segment(name: str) -> Iterator[str]:
     """The stems of a path's segment; its words together are one more, so that ``log_out`` is found as logout."""
     yield from of_identifier(name)
-    parts = _PART.findall(name)
+    parts = _PART.findall(visible(name))
     if len(parts) in _COMPOUND:
         yield stem("".join(parts).lower())
 

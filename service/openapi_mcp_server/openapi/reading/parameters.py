@@ -55,7 +55,7 @@ _media_type = reader(MediaTypeObject)
 
 
 class ParameterReader:
-    """Reads Parameter and Header Objects; each place of the document once."""
+    """Reads Parameter and Header Objects; each parameter of the document once."""
 
     def __init__(self, references: References, schemas: Schemas, notes: Notes) -> None:
         self._references = references

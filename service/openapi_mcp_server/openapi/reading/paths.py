@@ -281,17 +281,20 @@ class PathReader(Generic[D]):
     def _security_of_all(self, at: Located) -> tuple[SecurityChoice, ...] | SpecError:
         """The security where an operation says nothing. A fault is one of every operation that says nothing."""
         try:
-            return security.choices(read_list(at), at.pointer, self._dialect.security_schemes, self._notes)
+            return self._read_choices(read_list(at), at.pointer)
         except SpecError as error:
             return error.kept()
 
     def _choices(self, declared: OperationObject, at: Located) -> tuple[SecurityChoice, ...]:
         if declared.security is not None:
-            pointer = child(at.pointer, "security")
-            return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
+            return self._read_choices(declared.security, child(at.pointer, "security"))
         if isinstance(self._security, SpecError):
             raise self._security.kept() from self._security
         return self._security
+
+    def _read_choices(self, declared: Raws, pointer: str) -> tuple[SecurityChoice, ...]:
+        references = self._references if self._version == "3.2" else None
+        return security.choices(declared, pointer, self._dialect.security_schemes, self._notes, references)
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
         """An operation's tags and those above them (3.2, Tag Object, ``parent``)."""

@@ -11,9 +11,10 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
 from openapi_mcp_server.openapi.notes import Notes
-from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.pointers import ROOT, child, tokens
 from openapi_mcp_server.openapi.reading.dialect import Source
 from openapi_mcp_server.openapi.reading.objects import (
+    NOTHING,
     Raws,
     SecuritySchemeObject,
     Texts,
@@ -23,13 +24,14 @@ from openapi_mcp_server.openapi.reading.objects import (
     reader,
     written,
 )
-from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.references.resolve import Located, References
 
 _scheme = reader(SecuritySchemeObject)
 _requirement = reader(dict[str, msgspec.Raw])
 _scopes: msgspec.json.Decoder[Texts] = msgspec.json.Decoder(Texts)
 
 _KINDS = frozenset({"apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"})
+_HOME = ("components", "securitySchemes")
 _LOCATIONS = frozenset({"header", "query", "cookie"})
 
 
@@ -74,9 +76,10 @@ def _read(name: str, declared: SecuritySchemeObject, at: Located) -> SecuritySch
 
 
 def choices(
-    declared: Raws, pointer: str, known: Mapping[str, SecurityScheme], notes: Notes
+    declared: Raws, pointer: str, known: Mapping[str, SecurityScheme], notes: Notes, references: References | None
 ) -> tuple[SecurityChoice, ...]:
-    """The alternatives of a ``security`` list at ``pointer``, any of which is enough.
+    """The alternatives of a ``security`` list at ``pointer``, any of which is enough. ``references`` are given in a
+    dialect where a scheme may be named by its URI.
 
     One that cannot be read is left out; SpecError with its place if no other is left, since nobody knows what it asks.
     """
@@ -84,12 +87,14 @@ def choices(
     for index, value in enumerate(declared or ()):
         place = Located(child(pointer, index), value)
         try:
-            found.append(_choice(place))
+            choice = _choice(place)
         except SpecError as error:
             faults.append(error.kept())
             continue
-        for name, _ in found[-1].schemes:
-            if name not in known:
+        meant = [(_meant(name, known, references), name, scopes) for name, scopes in choice.schemes]
+        found.append(SecurityChoice(tuple((each, scopes) for each, _, scopes in meant)))
+        for each, name, _ in meant:
+            if each not in known:
                 notes.add(child(place.pointer, name), "security_dropped", "names no scheme that can be met")
     if faults and not found:
         raise faults[0].kept()
@@ -101,6 +106,17 @@ def choices(
 def _choice(at: Located) -> SecurityChoice:
     members = read(_requirement, at).items()  # not null: that would ask for nothing
     return SecurityChoice(tuple((name, _read_scopes(scopes, at, name)) for name, scopes in members))
+
+
+def _meant(name: str, known: Mapping[str, SecurityScheme], references: References | None) -> str:
+    """The component that a requirement names, by its name or by its URI (3.2, Security Requirement Object)."""
+    if references is None or name in known:
+        return name
+    try:
+        at = tokens(references.find(name, Located(ROOT, NOTHING)).pointer)
+    except SpecError:
+        return name
+    return at[-1] if at[:-1] == _HOME else name
 
 
 def _read_scopes(value: msgspec.Raw, at: Located, name: str) -> tuple[str, ...]:
