@@ -72,7 +72,7 @@ class Conversation:
         return from_line(text, self._negotiated)
 
     async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER, hold: Hold = FREE) -> None:
-        """Starts calls, and answers other messages at once. ``beside``: the data that came with the message. Its hold is
+        """Starts calls, and answers other messages at once. ``beside``: data that came with the message. Its hold is
         closed with its answer."""
         match message:
             case Rejection():
