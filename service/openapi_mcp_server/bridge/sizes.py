@@ -15,7 +15,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
 
 _AT_ONCE = 500
-"""Pieces that are made before it makes way."""
+"""Pieces that are made between two pauses."""
 
 Piece = TypeVar("Piece", bound=Sized)
 

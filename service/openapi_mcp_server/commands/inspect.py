@@ -37,7 +37,7 @@ _MOST_TOOLS = (
 _DEFERRED_TOKENS = 20_000
 _RESULT_CHARACTERS = 50_000
 _UNKNOWN = "is no tool; inspect without a name lists all"
-"""In place of a sentence that sends a model to a tool of search mode."""
+"""The text in place of a sentence that sends a model to a tool of search mode."""
 
 
 def run(config: Config) -> int:

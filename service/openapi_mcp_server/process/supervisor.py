@@ -93,7 +93,7 @@ class _Worker:
         self.process, self._is_told = process, False
 
     def finish(self, number: int) -> None:
-        """Asks it to finish its calls, unless it was asked before: a second signal ends it at once."""
+        """Asks the worker to finish its calls, once only: a second signal would end it at once."""
         if not self._is_told:
             self._is_told = True
             self.signal(number)

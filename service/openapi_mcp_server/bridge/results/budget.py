@@ -60,7 +60,7 @@ _encode = msgspec.json.Encoder().encode
 
 class Cut(msgspec.Struct, frozen=True):
     """A value that was cut, and how much of it is left. ``path``: the names and numbers that lead to it. ``total`` is
-    None where counting would take too long."""
+    None if counting would take too long."""
 
     path: Path
     kept: int
@@ -68,7 +68,7 @@ class Cut(msgspec.Struct, frozen=True):
     of: str  # items, members, characters
 
     def __str__(self) -> str:
-        """In words, with a JSON Pointer (RFC 6901) whose names are shortened."""
+        """The cut in words, with a JSON Pointer (RFC 6901) in which names are shortened."""
         pointer = "".join(f"/{escaped(shorten(visible(name), _NAME_SHOWN))}" for name in self.path)
         first = "" if self.of == "members" else "the first "
         total = "many more" if self.total is None else f"{self.total:,}"

@@ -21,7 +21,7 @@ _LONG, _SHORT = 300, 80
 """Characters of a text that is kept, at first and at last."""
 _LEAST_ROWS = 2
 _AT_ONCE = 20
-"""Rows that are taken before it makes way: 0.1 ms."""
+"""Rows that are taken between two pauses: 0.1 ms."""
 _DEPTH = 16
 """Levels that are looked into; what lies deeper stays as it is."""
 _NAMES = ("id", "name", "login", "title", "state", "status", "key", "slug", "email", "type")

@@ -66,8 +66,8 @@ _SAYING = {
 """The meaning of members of an answer for the next page, by their names without punctuation. ``page``: its own number,
 ``size``: its own size, ``end``: whether it is the last one."""
 _URI_EXPRESSION = re.compile(r"\{[+#./;?&]?[A-Za-z0-9_.,:*%]+\}")
-"""The part of a template of a URI (RFC 6570, section 2.2) that says what may be added to it. JSON in a query has braces
-too, and quotes in them."""
+"""An expression in a URI template (RFC 6570, section 2.2). JSON in a query has braces, too, but with quotes between
+them."""
 _SAYING_WITHIN_NEXT = {
     "href": "next", "url": "next", "uri": "next", "after": "token", "cursor": "token", "token": "token",
     "offset": "offset", "page": "next",

@@ -14,7 +14,7 @@ _MOST_NESTED = 50
 """References and combinations that are followed to find a property's flag."""
 _NO_NAMES: frozenset[str] = frozenset()
 _NAMING = frozenset({"properties", "allOf", "$ref"})
-"""Keywords by which a schema has properties: most have none of them."""
+"""The keywords that give a schema properties. Most schemas have none of them."""
 
 T = TypeVar("T")
 
