@@ -169,7 +169,7 @@ async def _fetch(url: str, request: HttpRequest, visit: Visit) -> bytes:
 
 
 def _told(url: str, response: HttpResponse) -> str:
-    """The advice to whoever gave the URL: log in, or give the address that the answer points to."""
+    """The advice to the operator: log in, or give the address that the answer points to."""
     if response.status in {401, 403}:
         return "; SPEC_HEADERS can log in there, and the API's credentials do at the origin of API_BASE_URL"
     place = response.header("location")

@@ -75,7 +75,7 @@ def accepted(accept: bytes) -> Accepted:
     return Accepted(
         accepts(ranges, b"application/json"),
         accepts(ranges, b"text/event-stream"),
-        ranges.get(b"text/event-stream", False),  # whoever takes anything reads JSON best
+        ranges.get(b"text/event-stream", False),  # a client that accepts anything reads JSON best
     )
 
 

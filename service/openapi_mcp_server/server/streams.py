@@ -69,7 +69,7 @@ class EventStream:
         self._idle: anyio.CancelScope | None = None
         self._is_ending = False
         self._is_over = False
-        self.waiting: list[tuple[Pieces, Hold]] = []  # whoever puts keeps it short
+        self.waiting: list[tuple[Pieces, Hold]] = []  # the callers of `put` keep it short
         self.waiting_bytes = 0
         self.quiet_until = math.inf
 

@@ -77,7 +77,7 @@ class Otlp(msgspec.Struct, frozen=True, kw_only=True):
 class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     """``follows_parent``: the caller's decision to sample is kept. ``ratio`` is that of ``traceidratio``.
 
-    ``resource`` describes the service to whoever reads its spans; the name is beside it.
+    ``resource`` describes the service to readers of its spans; the name is beside it.
     """
 
     to_xray: bool

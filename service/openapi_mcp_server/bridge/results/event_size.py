@@ -45,7 +45,7 @@ _text = msgspec.json.Decoder(str).decode
 
 
 class _Block(msgspec.Struct):
-    """As much of a content block as it takes to say what it is: what is large in it is not decoded."""
+    """The small members of a content block, enough to know its kind. Large ones are not decoded."""
 
     type: str
     text: msgspec.Raw = msgspec.Raw(b'""')

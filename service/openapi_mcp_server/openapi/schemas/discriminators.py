@@ -240,7 +240,7 @@ def _is_choice(schema: Mapping[str, Any]) -> bool:
 def _decoded(at: Located) -> object:
     try:
         return decoded(at)
-    except SpecError:  # whoever needs the schema will say so
+    except SpecError:  # the user of the schema reports it
         return None
 
 

@@ -61,7 +61,7 @@ class Visibility:
     def _beyond(
         self, reference: str, base: str, known: dict[str, T], ask: Callable[[object, str, int], T], depth: int
     ) -> T | None:
-        """The answer of ``ask`` about a reference's target; None if it cannot be read: whoever needs it will say so."""
+        """The answer of ``ask`` about a reference's target; None if it cannot be read; its user reports that."""
         try:
             target = self._references.find(reference, Located("", msgspec.Raw(), base))
             if target.pointer not in known:

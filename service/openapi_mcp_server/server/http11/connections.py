@@ -384,7 +384,7 @@ class _Connection:
     async def write(self, data: bytes) -> None:
         """Writes within the time that a client has to take a piece. Does nothing once the connection is over."""
         if self._is_over:
-            await trio.lowlevel.checkpoint()  # whoever still sends must learn of the disconnect some time
+            await trio.lowlevel.checkpoint()  # an application that still sends must learn of the disconnect some time
             return
         try:
             async with self._writing:
