@@ -1,4 +1,4 @@
-"""Limits on what is built of arguments, which are looked at while it is built.
+"""Limits on requests that are built from arguments. They are checked while a request is built.
 
 Four megabytes of arguments can ask for gigabytes: each item of a list may repeat a name, a part's head, a path of keys.
 """
