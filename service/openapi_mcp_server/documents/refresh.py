@@ -87,8 +87,9 @@ class Refresh:
         again. The documents are not read a second time unless they change."""
         if (catalog := self._unserved) is None:
             return "unchanged"
-        logger.info("the documents have changed", extra=await _difference(self._catalog, catalog))
-        self._catalog = catalog  # only the gateway still holds the old one, and frees it in steps
+        if catalog is not self._catalog:  # otherwise it was logged when it could not be served
+            logger.info("the documents have changed", extra=await _difference(self._catalog, catalog))
+            self._catalog = catalog  # only the gateway still holds the old one, and frees it in steps
         await self._serve(catalog)
         self._unserved = None
         return "changed"
