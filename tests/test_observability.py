@@ -42,6 +42,18 @@ def test_a_call_is_on_the_page():
     assert page.value("openapi_mcp_sse_sessions") == page.value("openapi_mcp_calls_in_flight") == 0
 
 
+def test_who_is_turned_away_is_counted():
+    tokens = '[{"name": "ci", "token": "6f1ed002ab5595859014ebf0951522d9"}]'
+    with started(*DEMO, **ON, INBOUND_AUTH="token", INBOUND_TOKENS=tokens) as server:
+        metrics, mcp = metrics_url(server), server.url
+        before = scraped(metrics)
+        assert [post(url, call("getPet", petId=1))[0] for url in (mcp, mcp, mcp.replace("/mcp", "/sse"))] == [401] * 3
+        page = scraped(metrics)
+    counted = "openapi_mcp_refused_requests_total"
+    assert [each.value(counted, status="401") for each in (before, page)] == [0, 3]
+    assert page.value(counted, status="403") == 0
+
+
 def test_over_stdio_there_are_metrics_too():
     with started("demo", "--transport", "stdio", stdin=subprocess.PIPE, **ON) as server:
         metrics = metrics_url(server)

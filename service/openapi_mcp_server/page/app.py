@@ -16,7 +16,7 @@ from openapi_mcp_server.page.files import POLICY, TRUSTED, asset
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.app import answer, answer_other_method
 from openapi_mcp_server.server.asgi import Receive, Scope, Send
-from openapi_mcp_server.server.posts import Header, Refusal, refuse
+from openapi_mcp_server.server.posts import Header, Refusal
 from openapi_mcp_server.server.visitors import Visitors
 
 _FILES = {
@@ -75,7 +75,7 @@ class Page:
                 return
             entrant = await self._visitors.enter(scope, headers)
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await self._visitors.refuse(send, refusal)
         else:
             await self._answer(scope, send, entrant.principal.permit)
 

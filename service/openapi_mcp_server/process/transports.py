@@ -106,6 +106,7 @@ async def over_http(config: Config, stop: Stop, served: Served, listener: socket
     ):
         if metrics is not None:
             metrics.follow_sessions(lambda: sse.sessions)
+            metrics.follow_refused(visitors.refused)
             if others is not None:
                 metrics.follow_forwarded(others.outcomes)
 

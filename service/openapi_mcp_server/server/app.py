@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.asgi import App, Receive, Scope, Send
-from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
+from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
 
@@ -140,7 +140,7 @@ class WorkerApp:
         try:
             entrant = await self._visitors.enter(scope, fields.by_name(scope["headers"]))
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await self._visitors.refuse(send, refusal)
         else:
             await self._answer_get(scope, send, 200, self.told() | self._health.told(entrant.principal.permit))
 
@@ -151,7 +151,7 @@ class WorkerApp:
         try:
             self._visitors.check(headers)
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await self._visitors.refuse(send, refusal)
             return
         seen = self._visitors.proxies.seen(scope, headers)
         told = guard.metadata(scope["path"], headers, seen) if guard else None

@@ -36,7 +36,6 @@ from openapi_mcp_server.server.posts import (
     check_form,
     opened,
     read_body,
-    refuse,
     reply,
     send_pieces,
 )
@@ -85,14 +84,14 @@ class StreamableHttp:
         try:
             entrant = await self._visitors.enter(scope, headers)
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await self._visitors.refuse(send, refusal)
             return None
         try:
             return await self._entered(scope, headers, entrant, receive, send)
         except Refusal as refusal:
             refused = refusal.bare()
         await self._visitors.pauses.wait(entrant.share, headers)
-        await refuse(send, refused)
+        await self._visitors.refuse(send, refused)
         return None
 
     async def _entered(

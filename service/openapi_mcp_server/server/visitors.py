@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -12,12 +13,15 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.access.hosts import HostList, OriginList
 from openapi_mcp_server.server.access.proxies import Proxies, Seen
-from openapi_mcp_server.server.asgi import Scope
-from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.asgi import Scope, Send
+from openapi_mcp_server.server.posts import Header, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.pauses import Pauses
 from openapi_mcp_server.server.principals.turns import Turns
 from openapi_mcp_server.settings.config import Config, is_loopback
+
+_USUAL = {401: 0, 403: 0, 421: 0, 429: 0}
+"""Statuses that are on the page of metrics before the first: `rate` would not see it otherwise."""
 
 
 class Entrant(NamedTuple):
@@ -39,6 +43,7 @@ class Visitors(msgspec.Struct, frozen=True):
     forwarded: frozenset[bytes] = frozenset()  # headers of theirs that APIs want, in lower case
     pauses: Pauses = msgspec.field(default_factory=Pauses)  # before they are told of a refusal
     turns: Turns = msgspec.field(default_factory=Turns)
+    refused: Counter[int] = msgspec.field(default_factory=lambda: Counter(_USUAL))  # requests so far, by status
 
     async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
         """Admits a caller. Raises Refusal for a caller that is not allowed."""
@@ -54,6 +59,11 @@ class Visitors(msgspec.Struct, frozen=True):
             raise
         await self.turns.wait(principal.key)
         return Entrant(principal, principal.key, seen)
+
+    async def refuse(self, send: Send, refusal: Refusal, *headers: Header) -> None:
+        """Answers a request that is refused, and counts it: it has no record, since no message was carried out."""
+        self.refused[refusal.status] += 1
+        await refuse(send, refusal, *headers)
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:
         """Raises Refusal for a request that is not meant for this server, or comes from a page that may not call it."""

@@ -154,6 +154,7 @@ def test_gauges_are_read_when_a_page_is_written():
     metrics.follow_calls(lambda: now["calls"], lambda: now["calls"] - 1)
     metrics.follow_stop(lambda: now["calls"] / 2, lambda: now["calls"] + 1)
     metrics.follow_sessions(lambda: now["sessions"])
+    metrics.follow_refused(refused := {401: 0})
     metrics.follow_breakers(lambda: {"https://api.example.com": now["breaker"]})
     metrics.follow_dropped_spans(lambda: {"xray": now["calls"]})
 
@@ -166,6 +167,7 @@ def test_gauges_are_read_when_a_page_is_written():
             after.value("openapi_mcp_drain_seconds"),
             after.value("openapi_mcp_calls_given_up_total"),
             after.value("openapi_mcp_sse_sessions"),
+            after.value("openapi_mcp_refused_requests_total", status="401"),
             after.value("openapi_mcp_dropped_spans_total", exporter="xray"),
             *(
                 after.value("openapi_mcp_breaker_state", origin="https://api.example.com", state=state)
@@ -173,9 +175,10 @@ def test_gauges_are_read_when_a_page_is_written():
             ),
         )
 
-    assert told() == (0, 1, 0, 3, 2, 1.5, 4, 2, 3, 0, 0, 1)
+    assert told() == (0, 1, 0, 3, 2, 1.5, 4, 2, 0, 3, 0, 0, 1)
+    refused[401] = 5
     now.update(state="draining", calls=0, sessions=0, breaker="closed")
-    assert told() == (0, 0, 1, 0, -1, 0, 1, 0, 0, 1, 0, 0)
+    assert told() == (0, 0, 1, 0, -1, 0, 1, 0, 5, 0, 1, 0, 0)
 
 
 def test_the_process_is_on_the_page_too():
@@ -265,6 +268,7 @@ def test_the_table_is_what_there_is():
     metrics.follow_calls(int, int)
     metrics.follow_stop(float, int)
     metrics.follow_sessions(int)
+    metrics.follow_refused({})
     metrics.follow_forwarded({})
     metrics.follow_memory(UNBOUNDED)
     metrics.follow_dropped_spans(dict)

@@ -72,6 +72,12 @@ NO_ROOM = Family(
     "openapi_mcp_no_room_total", "counter", (), "Messages, calls and answers that were refused for want of memory"
 )
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
+REFUSED = Family(
+    "openapi_mcp_refused_requests_total",
+    "counter",
+    ("status",),
+    "HTTP requests that were refused before a message was carried out, by status: 401, 403, 413, 429, …",
+)
 FORWARDED = Family(
     "openapi_mcp_sse_forwarded_total",
     "counter",

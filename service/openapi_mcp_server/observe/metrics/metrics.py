@@ -90,6 +90,10 @@ class Metrics:
     def follow_sessions(self, read: Callable[[], int]) -> None:
         self._gauges[families.SESSIONS] = lambda: {(): read()}
 
+    def follow_refused(self, by_status: Mapping[int, int]) -> None:
+        """``by_status``: requests so far; a status may be new while a page is written."""
+        self._gauges[families.REFUSED] = lambda: {(str(status),): count for status, count in dict(by_status).items()}
+
     def follow_forwarded(self, outcomes: Mapping[str, int]) -> None:
         """``outcomes``: messages for sessions of other tasks so far, by what became of them."""
         self._gauges[families.FORWARDED] = lambda: {(outcome,): count for outcome, count in outcomes.items()}

@@ -33,7 +33,6 @@ from openapi_mcp_server.server.posts import (
     check_form,
     opened,
     read_body,
-    refuse,
     reply,
 )
 from openapi_mcp_server.server.principals.limits import Limits, calls
@@ -127,7 +126,7 @@ class HttpSse:
         try:
             entrant = await self._visitors.enter(scope, headers)
         except Refusal as refusal:
-            await refuse(send, refusal, *hop)
+            await self._visitors.refuse(send, refusal, *hop)
             return None
         if scope["path"] == "/sse":
             return entrant if await self._opens(scope, headers, entrant, send) else None
@@ -140,7 +139,7 @@ class HttpSse:
             self._check_opening(scope["method"], headers, entrant)
         except Refusal as refusal:
             await self._visitors.pauses.wait(entrant.share, headers)
-            await refuse(send, refusal)
+            await self._visitors.refuse(send, refusal)
             return False
         return True
 
@@ -186,7 +185,7 @@ class HttpSse:
                 await reply(send, *answer, *hop)
             return
         await self._visitors.pauses.wait(entrant.share, headers)
-        await refuse(send, refused, *hop)
+        await self._visitors.refuse(send, refused, *hop)
 
     async def _heard(
         self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive
