@@ -202,7 +202,7 @@ class Watched:
         said = trio.run(play, self.port, case, quiet)
         took = time.perf_counter() - began
         time.sleep(0.05)
-        beside = self.waited()  # before the server is asked for the step, which a small call would wait for
+        beside = self.waited()  # before the request for the step, since a small call would wait for it
         return Row(self.step(), alone, beside, took, said[0])
 
 

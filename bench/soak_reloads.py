@@ -53,7 +53,7 @@ def synthetic(operations: int) -> dict[str, Any]:
 
 
 def write(path: Path, made: dict[str, Any], version: int) -> int:
-    """Its size. Renamed into its place, as whoever changes a document that is served should do it."""
+    """Its size. Renamed into its place, as operators should change a served document."""
     PETS["get"]["summary"] = f"Version {version}"
     fresh = path.with_suffix(".new")
     size = fresh.write_bytes(msgspec.json.encode(made))

@@ -32,7 +32,7 @@ from targets import Place
 BASE = "https://api.example.com"
 ROUNDS = 3
 LONG_SECONDS = 8.0
-"""Whoever takes longer is started once: it differs by more than its rounds do."""
+"""A server that takes longer is started once: servers differ by more than their rounds do."""
 LIMIT_SECONDS = 45.0
 LIMIT_MIB = 4_096
 LAST_BYTES, SAID_CHARACTERS = 2_000, 90

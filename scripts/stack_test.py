@@ -55,7 +55,7 @@ class Failed(Exception):
 
 
 class Stack:
-    """One project of Docker Compose. Settings of whoever runs the test do not reach it."""
+    """One project of Docker Compose. The user's own settings do not reach it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -81,7 +81,7 @@ class Stack:
         new = self._token.with_suffix(".new")
         new.write_text(token)
         new.replace(self._token)  # as it is documented: half a secret is none
-        Path(self._folder.name).chmod(0o755)  # the worker is another user than whoever runs this
+        Path(self._folder.name).chmod(0o755)  # the worker runs as another user
         self._environ |= settings
 
     def certificate(self) -> str:
@@ -363,7 +363,7 @@ def encrypt(stack: Stack) -> None:
 
 def stop(stack: Stack) -> None:
     services = ("proxy", "worker", "demo")
-    # `down` removes the containers; whoever waits for them learns their exit codes.
+    # `down` removes the containers; `wait` learns their exit codes.
     waiting = {
         service: subprocess.Popen(["docker", "wait", stack.container(service)], stdout=subprocess.PIPE, text=True)
         for service in services

@@ -338,7 +338,7 @@ def test_large_work_goes_on_beside_a_loop_that_never_waits() -> None:
 
 
 def _rests(cpu_seconds: float) -> int:
-    """How often the thread let go of its core by itself, in work that makes way all the time."""
+    """How often the thread gave up its core by itself, in work that pauses all the time."""
     before, began = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw, time.thread_time()
     while time.thread_time() - began < cpu_seconds:
         make_way()

@@ -20,7 +20,7 @@ from attack.scene import ATTACKS, Attack
 from attack.stage import Result, carried_out
 
 PARTS = (arguments, memory, answers, wire, operating)
-"""Whoever imports them has registered all attacks."""
+"""Importing these modules registers all attacks."""
 KINDS = tuple(f"{letter}{n}" for letter, last in (("B", 1), ("S", 8), ("M", 16), ("N", 14)) for n in range(1, last + 1))
 """The order of the report."""
 

@@ -66,7 +66,7 @@ async def _until(is_so: Callable[[], bool], seconds: float) -> bool:
 
 
 async def _hangs_alone(scene: Scene) -> None:
-    """Whoever started it starts it again, once it has ended."""
+    """Starts the server again after its end, as its supervisor would."""
     os.kill(scene.server.pid, signal.SIGUSR2)
     ended = await _until(lambda: scene.server.process.poll() is not None, REPLACED_SECONDS)
     require(ended, f"a process that hangs is still there after {REPLACED_SECONDS:g} s")

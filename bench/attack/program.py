@@ -51,7 +51,7 @@ class Program:
         return [self._python, "-m", self._package, *argv]
 
     def environment(self, settings: Mapping[str, str], *, hooked: bool = False) -> dict[str, str]:
-        """A clean one: none of the settings of whoever attacks."""
+        """A clean environment, without the settings of the user who attacks."""
         path = f"{HOOKS}:{self._path}" if hooked else str(self._path)
         return {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONSAFEPATH": "1", **settings}
 

@@ -14,23 +14,23 @@ class Pace(ABC):
     def __init__(self) -> None:
         self._stopped = trio.Event()
         self.late_seconds = 0.0
-        """How late a lane woke up at most for a call that was due."""
+        """The longest delay of a lane for a call that was due."""
 
     @abstractmethod
     async def next(self) -> float | None: ...
 
     def stop(self) -> None:
-        """No further call; whoever waits to make one waits no longer."""
+        """Makes no further call, and ends the waits for the next ones."""
         self._stopped.set()
 
     async def reached(self, moment: float) -> bool:
-        """Waits until then; False where the load was stopped before."""
+        """Waits until this moment. False if the load was stopped before."""
         with trio.move_on_at(moment):
             await self._stopped.wait()
         return not self._stopped.is_set()
 
     def unsent(self) -> list[float]:
-        """The calls that were due and never made, when all is over."""
+        """The number of calls that were due and never made, at the end."""
         return []
 
 

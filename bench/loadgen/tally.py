@@ -102,7 +102,7 @@ class Tally:
             self._calls += 1
 
     def unsent(self, tool: str, waited: float) -> None:
-        """A call that was due and could not be made while the load lasted; whoever wanted it has waited so long."""
+        """A call that was due and could not be made while the load lasted. Its wait counts in full."""
         self._examples.setdefault("not sent", "every client was waiting for an answer: the server cannot keep up")
         self._errors["not sent"] += 1
         per_tool = self._tool(tool)

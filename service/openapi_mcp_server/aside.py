@@ -1,10 +1,10 @@
-"""Large work is done aside, in a thread, so that the loop is there for everybody else (docs/adr/0036).
+"""Large work is done in a thread, so that the loop stays free for other calls (docs/adr/0036).
 
-One rule for all of it: work has a weight, in bytes of an answer that would take as long, and what `is_heavy` leaves the
-loop. There is one thread in a process: two would share one interpreter's lock, and more cores have more workers. The
-loop gets that lock back within `SWITCH_SECONDS`, or when the one call into C that holds it is over, and keeps it from
-the next `pausing.make_way` on for as long as it has something to do. The core, where both are on one, it gets when the
-thread rests.
+The weight of work is the size, in bytes, of an answer that takes as long. Work that `is_heavy` leaves the loop. There
+is one thread in a process: two would share one interpreter's lock, and more cores are used by more workers. The loop
+gets the lock back within `SWITCH_SECONDS`, or when the call into C that holds it returns. From the next
+`pausing.make_way` on it keeps the lock for as long as it is busy. If both run on one core, the loop gets the core when
+the thread sleeps.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from openapi_mcp_server.errors import ServiceError
 from openapi_mcp_server.pausing import pausing_by
 
 LARGE = 64 * 1024
-"""The weight of what is done on the loop at most. A byte of an answer takes 6 to 100 ns, so this much up to 7 ms; to
-hand it to a thread and to wait for it takes 0.1 ms."""
+"""The largest weight of work on the loop. A byte of an answer takes 6 to 100 ns, so this much takes up to 7 ms. Handing
+work to a thread and waiting for it takes 0.1 ms."""
 OF_ARGUMENTS = 16
-"""The weight of a byte of arguments: where nothing fits its schema it takes 2 µs (16 kB for Kubernetes: 36 ms)."""
+"""The weight of a byte of arguments: it takes 2 µs if nothing fits its schema (16 kB for Kubernetes: 36 ms)."""
 SWITCH_SECONDS = 0.0001
-"""After which a thread that waits for the interpreter insists. A small call wants it ten times, and waits each time: of
-the usual 5 ms that makes 50 beside large work. A wait begins anew whenever somebody lets go of it, as hashing does each
-0.3 ms while documents are compiled: whoever is more patient than that may wait for all of it."""
+"""The time after which a waiting thread demands the interpreter's lock. A small call needs the lock ten times: with the
+default of 5 ms it would wait 50 ms beside large work. The wait starts again whenever the lock is released. Hashing
+releases it every 0.3 ms while documents are compiled, so a thread with a longer wait may wait for all of that work."""
 WAIT_SECONDS = 0.002
-"""For which work in the thread lets the loop go first; a small call takes 0.4 ms of it in three or four turns."""
+"""How long work in the thread lets the loop go first. A small call takes 0.4 ms of it in three or four turns."""
 REST_EVERY_SECONDS = 0.0005
 REST_SECONDS = 0.00001
-"""The thread sleeps each time for a moment, which is 0.07 ms with the slack of Linux's timers. A loop that wakes on the
-thread's core, since the others are busy, cannot say that it has something to do: the scheduler lets whoever runs there
-end its slice of 3 to 4 ms."""
+"""The thread sleeps briefly each time: 0.07 ms with the slack of Linux's timers. If the other cores are busy, the loop
+may wake up on the thread's core. It cannot report this, since the scheduler lets the running thread finish its slice of
+3 to 4 ms first."""
 
 Made = TypeVar("Made")
 
 
 def is_heavy(weight: int) -> bool:
-    """Whether work of this weight is not for the loop."""
+    """Whether work of this weight is too much for the loop."""
     return weight > LARGE
 
 
 class Aside:
-    """Where large work of a process goes: to one thread at a time, with a turn for each client that waits.
+    """Runs the large work of a process in one thread at a time. Waiting clients take turns.
 
-    Of a client's own, what came first is done first; who asks for much delays himself, and others by one of his.
+    The work of one client is done in its order. A client with much work delays itself, and others by one piece only.
     """
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -58,17 +58,16 @@ class Aside:
         self._loop = _Loop(wait_seconds)
 
     async def do(self, work: Callable[[], Made], client: str = "") -> Made:
-        """Returns and raises what ``work`` does. A cancelled caller leaves at once; work that has begun is done to its
-        end, as the only one, and dropped."""
+        """Returns and raises what ``work`` does. A cancelled caller leaves at once. Work that has begun runs to its
+        end, before any other, and is dropped."""
         turn = cast("trio.CapacityLimiter", _Turn(self._places, client, self._loop))  # anything with its two methods
         done = trio.to_thread.run_sync(_done, work, self._loop, abandon_on_cancel=True, limiter=turn)
         return (await done).unwrap()
 
 
 def _done(work: Callable[[], Made], loop: _Loop) -> outcome.Outcome[Made]:
-    """Returns or raises as ``work`` does, in a value. Errors that are foreseen come without the frames that they
-    passed: those of the thread hold the error in turn, and a refused call of 4 MiB kept 20 MiB until the next
-    collection."""
+    """The result of ``work``, or its error, as a value. A foreseen error comes without its traceback: the frames of the
+    thread hold the error in turn, and a refused call of 4 MiB kept 20 MiB until the next collection."""
     pausing_by(loop.let_pass)
     try:
         return outcome.Value(work())
@@ -78,7 +77,7 @@ def _done(work: Callable[[], Made], loop: _Loop) -> outcome.Outcome[Made]:
 
 
 class InLine:
-    """One of a client that stands in line for a place. ``came`` is set when it has one, and when it is to look up."""
+    """A client's wait for a place. ``came`` is set when it gets the place, and when `wake` ends the wait."""
 
     __slots__ = ("came", "client", "has_place")
 
@@ -88,14 +87,14 @@ class InLine:
         self.has_place = False
 
     def wake(self) -> None:
-        """Ends its wait, and not its turn."""
+        """Ends the wait, but keeps the turn."""
         came, self.came = self.came, trio.Event()
         came.set()
 
 
 class FairPlaces:
-    """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
-    those that one client may have; one without a name is the only one, and may have all."""
+    """A fixed number of places. Waiting clients take turns, so a client with many calls delays itself. ``most`` is the
+    limit for one client. A client without a name is the only one, and may have all places."""
 
     def __init__(self, count: int, most: int | None = None) -> None:
         self._free = self._all = count
@@ -110,7 +109,7 @@ class FairPlaces:
         return sum(map(len, self._waiting.values()))
 
     def before(self, client: str) -> int:
-        """How many have their turn before another one of this client would."""
+        """The number of waits that would get a place before a new one of this client."""
         own = self.waiting(client)
         return own + sum(min(len(each), own + 1) for key, each in self._waiting.items() if key != client)
 
@@ -128,17 +127,17 @@ class FairPlaces:
             await self.wait(self.line_up(client))
 
     def line_up(self, client: str) -> InLine:
-        """For the next place that is this client's; to be waited for."""
+        """Adds a wait for this client's next place, to be passed to `wait`."""
         one = InLine(client)
         self._waiting.setdefault(client, deque()).append(one)
         return one
 
     async def wait(self, one: InLine) -> bool:
-        """Waits for its place, or until it is woken; whether it has one. Who is cancelled stands in line no more."""
+        """Waits for the place, or until it is woken; returns whether it has one. A cancelled wait leaves the line."""
         try:
             await one.came.wait()
         except trio.Cancelled:
-            if one.has_place:  # in the turn of the loop in which it was cancelled
+            if one.has_place:  # it got the place in the turn of the loop in which it was cancelled
                 self.give_back(one.client)
             else:
                 own = self._waiting[one.client]
@@ -149,7 +148,7 @@ class FairPlaces:
         return one.has_place
 
     def give_back(self, client: str) -> None:
-        """Passes the place on, to the client that waits longest and may have one."""
+        """Passes the place on to the client that has waited longest and is below its limit."""
         self._free += 1
         if self._taken[client] == 1:
             del self._taken[client]
@@ -166,7 +165,7 @@ class FairPlaces:
 
 
 class _Turn:
-    """One client's, for one piece of work; given back by the thread when that is over, whoever still waits for it."""
+    """A client's turn for one piece of work. The thread gives it back at the end, even if nobody waits any more."""
 
     def __init__(self, places: FairPlaces, client: str, loop: _Loop) -> None:
         self._places = places
@@ -183,7 +182,7 @@ class _Turn:
 
 
 class _Loop(trio.abc.Instrument):
-    """Holds its turn from when it wakes until it has nothing to do; for as long as there is work aside."""
+    """While there is work in the thread, it holds the turn from when the loop wakes up until the loop is idle."""
 
     def __init__(self, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
@@ -212,7 +211,7 @@ class _Loop(trio.abc.Instrument):
             self._turn.release()
 
     def let_pass(self) -> None:
-        """Waits in the thread; where the loop never has nothing to do, the thread gets a third of the time."""
+        """Waits in the thread. If the loop is always busy, the thread gets a third of the time."""
         now = time.perf_counter()
         if self._has_turn and now >= self._waits_again:
             if self._turn.acquire(timeout=self._wait_seconds):
@@ -227,5 +226,5 @@ class _Loop(trio.abc.Instrument):
 
 
 def give_way() -> None:
-    """Has threads give way to each other after `SWITCH_SECONDS`, which costs nothing where there is only one."""
+    """Makes threads switch after `SWITCH_SECONDS`. This costs nothing with a single thread."""
     sys.setswitchinterval(SWITCH_SECONDS)

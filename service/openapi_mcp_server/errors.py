@@ -4,7 +4,7 @@ Each has a culprit (the operator, the document, the model, the API) and an answe
 skipped operation at load, an error result for the model at call. Anything else that is raised is a bug; the
 gateway answers it as JSON-RPC -32603 with an id whose details are in the log only.
 
-Messages are written for whoever must act on them: they name the setting, the place in the document or the
+Messages are written for the person who must act on them: they name the setting, the place in the document or the
 argument, and say what to do. None carries a secret or a traceback.
 """
 
@@ -75,7 +75,7 @@ class ArgumentError(ServiceError):
 class CredentialError(ServiceError):
     """The request could not be given its credentials, and was not sent. The text says which kind, never their value.
 
-    ``transient``: it may go well later. ``client``: whoever runs the client has to mend it.
+    ``transient``: it may go well later. ``client``: the person who runs the client has to mend it.
     """
 
     def __init__(self, problem: str, *, transient: bool = False, client: bool = False) -> None:

@@ -1,9 +1,9 @@
 """The bytes that the process keeps for its clients, within one budget (docs/adr/0020).
 
-A `Hold` is opened with a message's first byte and closed when the last byte of its answer is taken. It counts what is
-kept while the loop does other things: the message, the request made of it, the API's answer as it arrives, the result
-until its client has read it. What a single step of the loop makes and drops again is not counted: there is one at a
-time, and limits of its own keep it small.
+A `Hold` is opened at a message's first byte and closed when the last byte of its answer is taken. It counts the data
+that is kept while the loop does other things: the message, the request made from it, the API's answer as it arrives,
+and the result until its client has read it. Data that a single step of the loop makes and drops is not counted. There
+is one such step at a time, and it has limits of its own.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ import anyio
 from openapi_mcp_server.errors import NoRoom
 
 CALL_BYTES = 64 * 1024
-"""Counted for every message, and for each call of a batch: its tasks and sockets (30 kB), and what of it is small."""
+"""Counted for every message, and for each call of a batch: its tasks and sockets (30 kB), and its small data."""
 SMALL_BYTES = 16 * 1024
-"""Up to here a message, a request and an answer are within `CALL_BYTES`, and nothing is counted."""
+"""Up to this size a message, a request and an answer are within `CALL_BYTES`, and nothing more is counted."""
 MESSAGE_BYTES = 32 * 1024 * 1024
-"""For one message with all that becomes of it: the largest with the largest answer, or a batch with two of those."""
+"""The limit of one message with its request and answers: the largest of each, or a batch with two such answers."""
 CLIENT_SHARE = 0.5
 """Part of the budget that one client may fill."""
 LEAST_BYTES = 2 * MESSAGE_BYTES
 """The smallest budget; one client may fill all of it."""
 ROOM_SECONDS = 20.0
-"""How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
+"""How long an answer that has begun to arrive waits for room: less than the 30 s of an attempt."""
 WAITING_CALLS = 80
-"""The most calls of one client that wait so, each with a connection to the API: fewer than the 100 that there are to
-one, so that others find one."""
+"""The most calls of one client that wait for room, each with a connection to the API. An API has 100 connections, so
+some are left for others."""
 
 Use = Literal[0, 1, 2, 3]
-"""The purposes of room. Each use may fill an account further than the one before: what becomes of a message must find
-room when it has been sent. Those who have room for a whole answer need no more, so that somebody always comes to an
-end."""
+"""The purposes of room. Each use may fill an account further than the one before, since the later data of a message
+must find room once its request was sent. A call with room for a whole answer needs no more: some call always ends."""
 LARGE_MESSAGE: Use = 0
 GROWING: Use = 1
 """An answer that is not whole, up to `GROWING_BYTES`."""
@@ -45,7 +44,8 @@ SMALL: Use = 3
 _OF_CLIENT = (2, 4, 6, 8)
 _OF_MESSAGE = (MESSAGE_BYTES,) * 4
 _OF_ALL = (5, 6, 7, 8)
-"""Eighths that each use may fill: of all, others have as much for each when one client has filled its share."""
+"""Eighths that each use may fill. Of the whole budget, some room for each use is left when one client has filled its
+share."""
 GROWING_BYTES = 2 * 1024 * 1024
 
 
@@ -106,13 +106,13 @@ class Budget:
         return hold
 
     def leave(self, client: str, account: _Account) -> None:
-        """Something of it was closed: forgets a client of whom nothing is left, and lets in who waits."""
+        """Called when something was closed. Forgets a client without data, and lets in waiting calls."""
         if not account.held:
             self._clients.pop(client, None)
         self.let_in()
 
     def let_in(self) -> None:
-        """Lets in those for whom there is room now, who waited longest first."""
+        """Lets in the calls for which there is room now, in the order of their waits."""
         if not self._waiting:
             return
         for one in list(self._waiting):
@@ -122,7 +122,7 @@ class Budget:
                 one.came.set()
 
     async def wait(self, waiting: _Waiting) -> None:
-        """Until there is room. Raises NoRoom."""
+        """Waits until there is room. Raises NoRoom."""
         if sum(one.hold.client == waiting.hold.client for one in self._waiting) >= WAITING_CALLS:
             raise self.no_room()
         self._waiting.append(waiting)
@@ -141,7 +141,7 @@ class Budget:
 
 
 class Hold(_Account):
-    """The account of one message, or of one call of a batch, which is part of its batch's."""
+    """The account of one message, or of one call of a batch, which counts towards the batch's account."""
 
     __slots__ = ("_budget", "client", "is_part")
 
@@ -152,19 +152,19 @@ class Hold(_Account):
         self.is_part = is_part
 
     def part(self) -> Hold:
-        """Opens a hold for one call of a batch; closed with its batch. Raises NoRoom."""
+        """Opens a hold for one call of a batch. It is closed with its batch. Raises NoRoom."""
         part = Hold(self._budget, self.client, self, is_part=True)
         part.take(CALL_BYTES)
         return part
 
     def take(self, size: int) -> None:
-        """``size`` bytes more, before anything was carried out. Raises NoRoom."""
+        """Adds ``size`` bytes before anything was carried out. Raises NoRoom."""
         if not self.has_room(size, SMALL if self.held + size <= 2 * CALL_BYTES else LARGE_MESSAGE):
             raise self._budget.no_room()
         self.add(size)
 
     async def grow(self, size: int) -> None:
-        """``size`` bytes more, for which others may have to leave first. Raises NoRoom."""
+        """Adds ``size`` bytes, and waits for room if there is none. Raises NoRoom."""
         after = self.held + size
         use = SMALL if after <= 2 * CALL_BYTES else GROWING if after <= GROWING_BYTES else WHOLE
         if self.has_room(size, use):
@@ -173,7 +173,7 @@ class Hold(_Account):
             await self._budget.wait(_Waiting(self, size, use))
 
     def settle(self, size: int) -> None:
-        """``size`` bytes in all, and what every message counts for, from now on: it is there already."""
+        """Sets the account to `CALL_BYTES` and ``size`` bytes. It does not ask for room: the data is there already."""
         more = CALL_BYTES + size - self.held
         if more > 0:
             self.add(more)
@@ -181,7 +181,7 @@ class Hold(_Account):
             self.shrink(CALL_BYTES + size)
 
     def shrink(self, held: int) -> None:
-        """Goes back to as much as was held before."""
+        """Goes back to ``held`` bytes, if more are held."""
         if held < self.held:
             self.add(held - self.held)
             self._budget.let_in()
@@ -203,7 +203,7 @@ class Hold(_Account):
 
 
 class _Waiting:
-    """A client that waits for room, and for how much."""
+    """A call that waits for room, and for how much."""
 
     def __init__(self, hold: Hold, size: int, use: Use) -> None:
         self.hold = hold
@@ -230,4 +230,4 @@ class _Free(Hold):
 
 UNBOUNDED = Budget(2**62)
 FREE = _Free()
-"""Where nobody else is served: commands, and tests that are about something else."""
+"""For commands, which serve nobody else, and for tests of other things."""

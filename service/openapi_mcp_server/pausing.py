@@ -1,4 +1,4 @@
-"""Where large work makes way for others: between two of its pieces (docs/adr/0036)."""
+"""Large work pauses between two of its pieces, to make way for other calls (docs/adr/0036)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _waits: ContextVar[Callable[[], object] | None] = ContextVar("waits", default=No
 
 
 def pausing_by(wait: Callable[[], object]) -> None:
-    """Has this thread call ``wait`` wherever the work that it does now makes way."""
+    """Makes this thread call ``wait`` wherever its present work makes way."""
     _waits.set(wait)
 
 
 def make_way() -> None:
-    """Costs 0.1 µs where nobody waits."""
+    """Lets others go first. It costs 0.1 µs if nobody waits."""
     wait = _waits.get()
     if wait is not None:
         wait()
 
 
 def in_turns(items: Iterable[Item], at_once: int) -> Iterator[Item]:
-    """The same items, each made when it is asked for; makes way once in so many. 0.04 µs for each."""
+    """The same items, made one by one. Makes way after each ``at_once`` items; 0.04 µs an item."""
     for number, item in enumerate(items):
         if not number % at_once:
             make_way()

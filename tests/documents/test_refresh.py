@@ -159,7 +159,7 @@ async def test_a_bug_of_ours_costs_one_reload_and_is_in_the_log(caplog: pytest.L
 async def test_what_was_read_and_could_not_be_served_is_served_the_next_time(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A secret may be on its way just then, and the documents are read again only when they change once more."""
+    """A secret may be missing at that moment, and the documents are read again only at their next change."""
     caplog.set_level(logging.INFO)
     one = catalog(tool("one"))
     script = Script(one, None)

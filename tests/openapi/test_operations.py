@@ -405,7 +405,7 @@ def many(item: Any) -> dict[str, Any]:
     ],
 )
 def test_parts_that_operations_share_are_bounded(paths: Any, root: Any) -> None:
-    """Of nine operations with 30 parts each, those of a path read for itself too, where a hundred may be."""
+    """Nine operations have 30 parts each, and a path is read by itself, too; the limit is a hundred."""
     description = describe(document("3.2", paths=paths, **root), max_operations=10)
     assert 2 <= len(description.operations) <= 4
     assert {each.reason for each in description.skipped} == {

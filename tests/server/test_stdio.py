@@ -432,7 +432,8 @@ def test_a_client_that_closes_its_end_stops_the_server() -> None:
 
 
 def test_a_client_on_one_socket_that_leaves_an_answer_unread_ends_the_server(caplog: pytest.LogCaptureFixture) -> None:
-    """As socat and inetd start one. The kernel tells the reader of a reset then, not of an end (unix(7))."""
+    """socat and inetd start servers in this way. The kernel then reports a reset to the reader, not an end
+    (unix(7))."""
     ours, theirs = socket.socketpair()
 
     async def main() -> None:

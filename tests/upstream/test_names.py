@@ -76,7 +76,7 @@ async def test_a_caller_that_leaves_takes_the_lookup_from_nobody() -> None:
 async def test_a_lookup_for_which_there_was_no_thread_is_waited_for_by_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As where a container may have so many threads and no more (pids.max)."""
+    """The limit of threads is reached, as in a container (pids.max)."""
 
     def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")

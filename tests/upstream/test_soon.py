@@ -1,4 +1,4 @@
-"""Requests that are sent at once, and answers that are soon there: as all others, but without a cancel scope."""
+"""Requests that are sent at once, and answers that come soon: the same as all others, but without a cancel scope."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
 
 def _unused_tags(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
     """A note for each tag of the operator's that no operation of any document has: one misspelt in EXCLUDE_TAGS hides
-    nothing. The tags of what could not be read are not known."""
+    nothing. The tags of skipped operations are unknown."""
     settings = {"INCLUDE_TAGS": sources[0].include_tags, "EXCLUDE_TAGS": sources[0].exclude_tags} if sources else {}
     if not any(settings.values()):
         return []

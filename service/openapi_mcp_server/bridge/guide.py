@@ -74,7 +74,7 @@ class Completing(msgspec.Struct, frozen=True):
 
     @property
     def prompt(self) -> str | None:
-        """The prompt whose argument it is; None for that of a resource."""
+        """The prompt of the argument; None for the argument of a resource."""
         return self.ref.name if isinstance(self.ref, PromptReference) else None
 
 
@@ -202,8 +202,8 @@ def completing(params: msgspec.Raw | None) -> Completing:
 
 
 def completions(asked: Completing, tools: Mapping[str, Tool], prompted: Tool | None) -> list[str]:
-    """All values of an argument that begin or go on with what is written so far, those that begin with it first.
-    ``prompted``: the tool whose prompt it is, if it is one's."""
+    """All values of an argument that contain the text so far, values that begin with it first. ``prompted``: the
+    prompt's tool, if it has one."""
     known = _known(asked, tools, prompted)
     begun = asked.argument.value.casefold()
     first = [value for value in known if value.casefold().startswith(begun)]

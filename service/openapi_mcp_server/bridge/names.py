@@ -70,7 +70,7 @@ def tool_name(operation: Operation, api: str | None, override: str | None) -> Wa
 def unique(wanted: Sequence[Wanted], length: int = NAME_LENGTH) -> list[str]:
     """Names of at most ``length`` characters, all different, in the order given.
 
-    Whoever shares a name with another gets a hash of its identity, all of them alike.
+    Each tool that shares its name with another gets a hash of its identity.
     """
     identities = _distinct([want.identity for want in wanted])
     names = [_fit(want.name, identity, length) for want, identity in zip(wanted, identities, strict=True)]

@@ -1,4 +1,4 @@
-"""Who may call which operation: selectors, rules, and what they leave of a catalog.
+"""Permissions: selectors and rules, and the part of a catalog that they leave to a caller.
 
 A rule sees an operation as the document describes it (`Subject`), never a name that was made of it. Whatever no rule
 permits is neither listed nor callable, and a `deny` wins over every `allow`.
@@ -320,7 +320,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The file of POLICY: rules for principals by name, for scopes, for groups; ``default`` where none of them applies.
 
-    ``default`` None: whoever no entry applies to may call nothing.
+    If ``default`` is None, callers without an entry may call nothing.
     """
 
     principals: Mapping[str, Rule] = {}
@@ -346,7 +346,7 @@ OPEN = Policy(default=EVERYTHING)
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who calls. ``key`` is unique among all principals and empty where nobody was asked; ``name`` is for the log.
+    """The caller. ``key`` is unique among all principals, and empty without authentication; ``name`` is for the log.
 
     ``rate``: calls a second, None where the general limit holds.
     """

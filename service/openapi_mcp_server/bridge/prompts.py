@@ -12,7 +12,7 @@ from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, PromptMessage, PromptResult, TextContent
 
 MAX_BYTES = 64 * 1024
-"""The most bytes of a prompt's arguments, which a person writes."""
+"""The most bytes of a prompt's arguments, which people write by hand."""
 
 _values = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -23,7 +23,7 @@ def named(tools: Sequence[Tool]) -> dict[str, Tool]:
 
 
 def entry(name: str, tool: Tool) -> PromptEntry:
-    """The element of ``prompts/list``. Arguments are told by name only: the tool's own entry describes them."""
+    """The element of ``prompts/list``. It has only the names of arguments: the tool's entry describes them."""
     required = set(tool.input.required)
     return PromptEntry(
         name=name,

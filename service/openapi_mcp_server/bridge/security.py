@@ -1,4 +1,4 @@
-"""Do the configured credentials meet what the document asks for? Decided at load, for each operation.
+"""Decides for each operation, at load, whether the configured credentials meet the document's requirements.
 
 A document gives alternatives, each of schemes that must all be met (OpenAPI 3.1.1 section 4.8.30). A scheme is met by
 the credential that AUTH_SCHEMES has for its name, or by the API's own if that fills the same place: header, query
@@ -81,14 +81,14 @@ def access(security: Iterable[SecurityChoice], identity: Identity, schemes: Mapp
 
 @lru_cache(maxsize=16)
 def _unasked(known: tuple[SecurityScheme, ...]) -> Access:
-    """An operation that asks for nothing, at an API for which nothing is configured."""
+    """The access of an operation without requirements, at an API without credentials."""
     asked = ", ".join(dict.fromkeys(map(_described, known)))
     said = "No credentials are configured, and the document asks for none here"
     return Access(kind="anonymous", advice=_advice(f"{said}; it knows {asked}" if asked else said, known))
 
 
 def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
-    """Advice on what an operator who reads the answer 401 can do: the settings, by what the document asks for."""
+    """Advice to the operator on an answer 401: the settings that meet the document's requirements."""
     ways = " or ".join(dict.fromkeys(way for scheme in wanted if (way := _settings(scheme)))) or "AUTH_TYPE"
     return f"{text.line(said, _REASON_LIMIT)}. Its operator has to set {ways} (auth_… in ADDITIONAL_SPECS)."
 
@@ -170,7 +170,7 @@ def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
 
 
 def told(identity: Identity, access: Access) -> list[dict[str, str]]:
-    """Lists for people what an operation is sent with: kind, place, and the setting it is from."""
+    """Lists the credentials of an operation for people: kind, place and setting."""
     found = []
     for name in access.credentials:
         auth, place = _credential(identity, name), _place(_credential(identity, name))

@@ -14,7 +14,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 
 ANYWHERE = base_url("https://api.invalid")
-"""Stands for an API whose place is not known; there is no such host (RFC 6761 section 6.4)."""
+"""The base URL of an API with an unknown address; there is no such host (RFC 6761 section 6.4)."""
 _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 
@@ -74,8 +74,8 @@ def _reason(description: ApiDescription) -> str:
 
 
 def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[BaseUrl]) -> str:
-    """A base URL that is an origin alone, where every server of the document has a path: most often half of what was
-    meant, and every call is answered with 404. Or one that ends like the address of a document."""
+    """A doubt about the base URL. It has no path, but every server of the document has one: then most calls get a 404.
+    Or it ends like the address of a document."""
     if configured.path.endswith((".json", ".yaml", ".yml")):
         return f"API_BASE_URL is {configured}, which looks like a document: leave out the file if calls get a 404"
     paths = [base.path for base in documented] + [url for url in servers if url.startswith("/")]

@@ -1,4 +1,4 @@
-"""Limits on what is built of arguments, which are looked at while it is built.
+"""Limits on requests that are built from arguments. They are checked while a request is built.
 
 Four megabytes of arguments can ask for gigabytes: each item of a list may repeat a name, a part's head, a path of keys.
 """
@@ -15,7 +15,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
 
 _AT_ONCE = 500
-"""Pieces that are made before it makes way."""
+"""Pieces that are made between two pauses."""
 
 Piece = TypeVar("Piece", bound=Sized)
 

@@ -86,7 +86,7 @@ _WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def line(text: str, limit: int) -> str:
-    """Prose as one clean line of at most ``limit`` characters; an ellipsis stands for what was cut."""
+    """Prose as one clean line of at most ``limit`` characters. An ellipsis marks a cut."""
     return _line(text[: limit * _INPUT_FACTOR], limit)
 
 
@@ -190,7 +190,7 @@ def sentence(text: str) -> str:
 
 
 def _worth_reading(prose: str) -> str:
-    """Prose without what only leads elsewhere."""
+    """Prose without sentences that only link to another page."""
     if "](" not in prose:
         return prose
     before, found, after = prose[: DESCRIPTION_LIMIT * _INPUT_FACTOR].partition(_OFFERED_TYPES)

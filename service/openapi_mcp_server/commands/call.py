@@ -40,7 +40,7 @@ _OF_FILES = (b'"contentEncoding"', b'"binary"', FILE.encode("ascii"))
 """The words of an input schema about an argument that takes bytes: by JSON Schema, by OpenAPI 3.0, and our own
 words."""
 _INVALID_PARAMS = -32602
-"""The code of JSON-RPC for a tool that there is not."""
+"""The JSON-RPC error code for an unknown tool."""
 _SECONDS, _ANSWER_SECONDS = 30.0, 300.0
 """The time to connect and to send, and for an answer: the official client's own."""
 
@@ -163,7 +163,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
         raise Unreachable(f"{url}: no answer within {_ANSWER_SECONDS:g} s", outcome_unknown=True) from None
     except MCPError as error:
         raise ConfigError(tool, f"the server at {url} says: {error}") from None
-    except ExceptionGroup as group:  # how the client reports what its tasks met, and what ends it
+    except ExceptionGroup as group:  # the client raises the errors of its tasks in a group
         first = _first(group)
         if isinstance(first, MCPError) and first.code == _INVALID_PARAMS:
             raise ConfigError(tool, f"the server at {url} says: {first}") from None

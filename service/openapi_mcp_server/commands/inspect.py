@@ -33,11 +33,11 @@ _MOST_TOOLS = (
     ("Windsurf", 100, "{} cannot be switched on"),
     ("VS Code, JetBrains Copilot, OpenAI's API", 128, "a request with all is refused, {} have to be switched off"),
 )
-"""As their documentation and their users' reports have it, November 2026; those of other servers count too."""
+"""From their documentation and users' reports, November 2026. Tools of other servers count, too."""
 _DEFERRED_TOKENS = 20_000
 _RESULT_CHARACTERS = 50_000
 _UNKNOWN = "is no tool; inspect without a name lists all"
-"""In place of a sentence that sends a model to a tool of search mode."""
+"""The text in place of a sentence that sends a model to a tool of search mode."""
 
 
 def run(config: Config) -> int:

@@ -110,7 +110,7 @@ class Documents:
         return tools
 
     def _kept(self, digest: bytes) -> _Kept | None:
-        """None where a file beside one of the documents has changed."""
+        """The kept catalog. None if another file of one of the documents has changed."""
         found = self._cache.find(self._key(digest)) if self._cache else None
         if found is None or not any(each.digests for each in found.seen):
             return found and _Kept(found.tools, [])

@@ -1,4 +1,4 @@
-"""Who may call what: READ_ONLY, ALLOW_OPERATIONS and DENY_OPERATIONS as one rule, the file of POLICY as several."""
+"""Permissions from settings: READ_ONLY, ALLOW_OPERATIONS and DENY_OPERATIONS as one rule, POLICY's file as several."""
 
 from __future__ import annotations
 

@@ -83,13 +83,13 @@ class Refresh:
             self._succeed(outcome)
 
     async def _replace(self) -> ReloadOutcome:
-        """Serves what was read. Where that fails, since a secret is not to be had just now, the next reload tries it
-        again: the documents are not read a second time unless they change."""
+        """Serves the catalog that was read. If that fails, for example without a secret, the next reload tries it
+        again. The documents are not read a second time unless they change."""
         if (catalog := self._unserved) is None:
             return "unchanged"
-        if catalog is not self._catalog:  # else it was told when it could not be served
+        if catalog is not self._catalog:  # otherwise it was logged when it could not be served
             logger.info("the documents have changed", extra=await _difference(self._catalog, catalog))
-            self._catalog = catalog  # whoever serves the one before is the last to have it, and lets go of it
+            self._catalog = catalog  # only the gateway still holds the old one, and frees it in steps
         await self._serve(catalog)
         self._unserved = None
         return "changed"

@@ -33,7 +33,7 @@ _TRANSIENT = frozenset({404, 408, 425, 429})
 _OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
 _TEXTS = ("{", "[", "openapi:", "swagger:", "overlay:")
-"""Beginnings of documents, overrides and policies."""
+"""The first characters of documents, overrides and policies."""
 _ACCEPT = (("Accept", "application/json, application/yaml;q=0.9, */*;q=0.8"),)
 
 
@@ -83,7 +83,7 @@ def _is_text(location: str) -> bool:
 
 
 def unread(path: Path, error: OSError) -> str:
-    """Why a path gave no file. ``error``: of the name without links."""
+    """Why a path gave no file. ``error``: the error for the name without links."""
     if _is_text(str(path)):
         return "takes the name of a file, not its text"
     with suppress(OSError):
@@ -169,7 +169,7 @@ async def _fetch(url: str, request: HttpRequest, visit: Visit) -> bytes:
 
 
 def _told(url: str, response: HttpResponse) -> str:
-    """The advice to whoever gave the URL: log in, or give the address that the answer points to."""
+    """The advice to the operator: log in, or give the address that the answer points to."""
     if response.status in {401, 403}:
         return "; SPEC_HEADERS can log in there, and the API's credentials do at the origin of API_BASE_URL"
     place = response.header("location")

@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search.mode import Offer
 
 PROGRESS_AFTER_SECONDS = 2
-"""Silence that a person begins to notice; most calls are over by then and cost nothing."""
+"""A silence that people begin to notice. Most calls have ended by then and cost nothing."""
 PROGRESS_EVERY_SECONDS = 1
 GUARD_SECONDS = 1.0
-"""The upstream keeps the call's deadline itself, since it alone knows what was sent and what has arrived of an
-answer. This much later the gateway gives up on it."""
+"""The upstream enforces the call's deadline, since only it knows what was sent and received. The gateway gives up on it
+after this further time."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
@@ -79,7 +79,7 @@ class Calls:
         self.given_up = 0
 
     def give_up(self) -> None:
-        """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
+        """The process ends: calls that wait for an API are answered with what is known so far. So are later calls."""
         self._has_given_up = True
         self.given_up += len(self._waiting)
         for scope in self._waiting:
@@ -106,7 +106,7 @@ class Calls:
     async def _call_for_all(
         self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft, notify: Notify | None, hold: Hold
     ) -> Pieces:
-        """A call of one of the four tools that stand for all. Their answers are text."""
+        """A call of one of the four tools of search mode. Their answers are text."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
         draft.stands_for_all = call.name
@@ -159,7 +159,7 @@ class Calls:
         notify: Notify | None,
         hold: Hold,
     ) -> ToolResult:
-        """The outcome of an operation's call; its progress is reported meanwhile, where the client asks for it."""
+        """The outcome of an operation's call. Its progress is reported meanwhile, if the client asks for it."""
         draft.tool = tool
         if self._serving.tell_arguments and arguments is not None:
             await self._note(arguments, draft)
@@ -174,7 +174,7 @@ class Calls:
     async def _outcome(
         self, served: ServedCatalog, tool: Tool, arguments: msgspec.Raw | None, draft: Draft, hold: Hold
     ) -> ToolResult:
-        """Never raises for what the model, the credentials or the API did: those are results too."""
+        """Never raises for faults of the model, the credentials or the API: they become results, too."""
         try:
             prepared = await self._prepared(tool, arguments, draft)
             if served.places is not None:
@@ -215,8 +215,8 @@ class Calls:
         select: Selection | None,
         draft: Draft,
     ) -> ToolResult:
-        """A large answer, and one that the model's filter may take long for, has its turn in a thread, and waits for it
-        as long as the call may take: others are served meanwhile."""
+        """A large answer, or one with a slow filter, is processed in a thread. It waits for its turn
+        until the call's deadline. Other calls are served meanwhile."""
         size = len(answered.body)
         if not is_heavy(size if select is None else select.weight(size)):
             return write(select)
@@ -232,7 +232,7 @@ class Calls:
     def _written(
         self, served: ServedCatalog, tool: Tool, answered: HttpResponse, prepared: _Prepared, select: Select | None
     ) -> ToolResult:
-        """The result of an answer, without what REDACT hides before anything else is made of it."""
+        """The result of an answer. Values that REDACT names are hidden before anything else."""
         hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
         if redaction is not None:
             answered, hidden = redaction.applied(answered)
@@ -245,7 +245,7 @@ class Calls:
         return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
 
     def _whole(self, outcome: ToolResult, draft: Draft) -> tuple[ToolResult, bytes]:
-        """Encoded where it was made: a large result takes as long again."""
+        """Encodes a result in the thread that made it, since encoding a large one takes as long as making it."""
         if draft.transport == "sse":
             outcome = without_large_files(outcome)
         return outcome, self._encoded(outcome, draft)
@@ -255,7 +255,7 @@ class Calls:
 
     @contextmanager
     def _within(self, seconds: float) -> Iterator[None]:
-        """Left without a result where the call takes longer than it may, or the server stops."""
+        """Ends without a result if the call takes too long, or if the server stops."""
         scope = trio.move_on_after(max(seconds + GUARD_SECONDS, 0.0))
         self._waiting.add(scope)
         if self._has_given_up:
@@ -286,7 +286,7 @@ class Calls:
         return without_secrets(answered, request.secrets) if isinstance(request, HttpRequest) else answered
 
     async def _asked(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
-        """The API's answer. Most come soon, and need no scope that ends the wait for them."""
+        """The API's answer. Most come soon, and need no scope to end the wait."""
         seconds = max(self._serving.call_seconds - draft.waited_seconds, 0.0)
         sent: Sent | None = None
         if isinstance(request, HttpRequest):
@@ -327,7 +327,7 @@ def _text(said: str) -> ToolResult:
 
 
 def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
-    """A model that has not seen all of an operation's arguments in a list is told how the wrong ones are to be."""
+    """Tells a model how wrong arguments must look, if no list has shown it all of the operation's arguments."""
     has_seen = not draft.stands_for_all and not tool.input.is_shortened
     if has_seen or not isinstance(error, ArgumentError):
         return error
@@ -337,8 +337,8 @@ def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
 
 
 class _Prepared(NamedTuple):
-    """A request, made of a model's arguments. ``asked``: those that may say where a page is; ``expression``: the filter
-    of the answer, None for none."""
+    """A request that was made from a model's arguments. ``asked``: those that may select a page. ``expression``: the
+    filter of the answer, or None."""
 
     request: HttpRequest
     coerced: tuple[str, ...]
@@ -359,8 +359,8 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
 
 
 async def _selection(expression: str) -> Selection:
-    """Raises ArgumentError. jmespath takes 7 to 30 ms to import, which few calls need, and the first of them does
-    beside the loop."""
+    """Raises ArgumentError. Importing jmespath takes 7 to 30 ms. Few calls need it, and the first one imports it in a
+    thread."""
     if _FILTERS not in sys.modules:
         await trio.to_thread.run_sync(import_module, _FILTERS)
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - imported by now

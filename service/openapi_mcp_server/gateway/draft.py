@@ -1,4 +1,4 @@
-"""A message that is being answered: what becomes its record in logs, metrics and traces."""
+"""A message that is being answered, and the data of its record in logs, metrics and traces."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 class Draft:
-    """A call's record while it is being written. Whoever has the answer calls `tell`; where a cancellation ends the
-    context nobody has, and it is told then."""
+    """A call's record while it is being written. The receiver of the answer calls `tell`. If a cancellation ends the
+    context, nobody receives the answer, and the record is told at that moment."""
 
     def __init__(
         self, call: Call, transport: Transport, beside: Carrier, trace: Trace, told: Callable[[Draft], None]
@@ -56,7 +56,7 @@ class Draft:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        """The one last resort: a bug costs this call only, and is in the log under its id."""
+        """The last resort: a bug costs this call only, and is logged under the call's id."""
         is_bug = isinstance(error, Exception)
         if is_bug:
             incident = secrets.token_hex(8)
@@ -69,11 +69,11 @@ class Draft:
         return is_bug
 
     def tell(self) -> None:
-        """Tells of the call; to be done once it is over, and best after its answer is on the way."""
+        """Writes the record. Call it when the call is over, if possible after its answer is on the way."""
         self._told(self)
 
     def seconds(self) -> float:
-        """Since it began."""
+        """The time since the call began."""
         return time.perf_counter() - self._began
 
     def settle(self, answer: Pieces | Rejection) -> None:

@@ -1,7 +1,7 @@
 """The story of one MCP message, from its text to the answer.
 
-What a model can mend becomes a result with ``isError``, what a client did wrong stays a JSON-RPC error, and whatever
-else is raised is a bug of ours: -32603 with an incident's id, whose details are in the log only.
+A fault that a model can mend becomes a result with ``isError``. A client's fault stays a JSON-RPC error. Any other
+exception is a bug of ours: -32603 with an incident's id, whose details are only in the log.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from openapi_mcp_server.observe.record import CallRecord, Observe, Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, untraced
 
 _RELOAD = "\0reload"
-"""Whose turn it is to have something done aside; no principal is called so."""
+"""The server's own name among the clients whose work is done in the thread. No principal has this name."""
 INDEX_AFTER_SECONDS = 1.0
-"""After a start. The index takes a thread 0.1 s for 1,200 operations, and the server and a client's first messages
-would wait for the interpreter beside it; a search that comes earlier has it made at once."""
+"""The delay of the index after a start. It takes 0.1 s in a thread for 1,200 operations. Meanwhile the server and a
+client's first messages would wait for the interpreter. An earlier search makes the index at once."""
 
 
 class Gateway:
-    """Answers calls. Holds no state of any client, so any call may come from anywhere.
+    """Answers calls. It holds no state of any client, so any call may come from anywhere.
 
-    ``in_flight``: messages that are being answered. ``memory``: where transports open a hold for each message, with its
-    first byte, and close it when its answer is taken.
+    ``in_flight``: messages that are being answered. ``memory``: transports open a hold in it at a message's first byte,
+    and close the hold when the answer is taken.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class Gateway:
         self._calls = Calls(serving, send, self._views, self._aside)
 
     def send_by(self, at_once: SendAtOnce) -> None:
-        """Requests are sent by it from now on where that can be."""
+        """Sends requests through it from now on, where possible."""
         self._calls.send_at_once = at_once
 
     async def replace(
         self, catalog: ToolCatalog, authorize: Authorize, at_once: Callable[[], object] = lambda: None
     ) -> None:
-        """Serves this catalog from now on; calls in flight end as they began. Clients are told if their lists are
-        different now. What takes long is done aside, before and after; ``at_once`` is called at the moment between."""
+        """Serves this catalog from now on. Calls in flight end with the old one. Clients are told if their lists have
+        changed. Long work is done in a thread, before and after; ``at_once`` is called at the moment of the change."""
         recent = self._views.recent()
         made = await self._aside.do(partial(self._views.prepared, catalog, authorize, recent), _RELOAD)
         before = [self._views.replace(made)]
@@ -84,7 +84,7 @@ class Gateway:
         await self._aside.do(partial(views.let_go, before), _RELOAD)
 
     async def index_ahead(self) -> None:
-        """Makes what the first search would wait for, soon and after each reload. Runs until it is cancelled."""
+        """Makes the search index soon after the start and each reload. Runs until it is cancelled."""
         while True:
             self._replaced = anyio.Event()
             if self._views.is_searched(self._views.served.catalog.tools):
@@ -93,11 +93,11 @@ class Gateway:
             await self._replaced.wait()
 
     def tell_changes(self, teller: Callable[[], object]) -> None:
-        """``teller`` is called whenever the lists have changed; each transport has one, and tells its clients."""
+        """Registers ``teller``, which is called when the lists have changed. Each transport has one for its clients."""
         self._tellers.append(teller)
 
     def tell_no_more(self, teller: Callable[[], object]) -> None:
-        """Its transport has ended."""
+        """Removes the teller of a transport that has ended."""
         self._tellers.remove(teller)
 
     def lists_changed(self) -> None:
@@ -121,7 +121,7 @@ class Gateway:
     def at_once(
         self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER, hold: Hold = FREE
     ) -> Pieces | None:
-        """The response to what needs no waiting, and None for the rest: ``tools/call`` and subscriptions."""
+        """The response to a message that needs no waiting. None for ``tools/call`` and subscriptions."""
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as draft:
@@ -150,14 +150,14 @@ class Gateway:
     async def called(
         self, call: Call, transport: Transport, notify: Notify | None, beside: Carrier, hold: Hold
     ) -> Draft:
-        """The answer to a call of a tool, with its record, which is still to be told."""
+        """The answer to a call of a tool, and its record, which is not written yet."""
         with self._observed(call, transport, beside) as draft:
             draft.settle(await self._calls.answer(call, draft, notify, hold))
         _settle(hold, call, draft.answer)
         return draft
 
     async def read(self, size: int, read: Callable[[], Message | Batch], client: str = "") -> Message | Batch:
-        """A message of so many bytes, read by one of `inbound`'s functions. One of 4 MB may take 0.3 s."""
+        """A message of this size, read by one of `inbound`'s functions. A message of 4 MB may take 0.3 s."""
         if not is_heavy(size):
             return read()
         with anyio.move_on_after(self._serving.call_seconds):
@@ -175,7 +175,7 @@ class Gateway:
         self._calls.give_up()
 
     def refuse(self, rejection: Rejection, transport: Transport, beside: Carrier = NO_CARRIER) -> Pieces:
-        """The response to a message that was no call of any method; it leaves a record like every other."""
+        """The response to a message that was no call of any method. It is recorded like every other message."""
         refused = rejection.encode()
         self._observe(
             CallRecord(
@@ -237,7 +237,7 @@ class Gateway:
 
 
 def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
-    """Keeps nothing but the message and its answer from now on. Small ones count as every message does."""
+    """Keeps only the message and its answer from now on. A small message counts `CALL_BYTES`, as every message."""
     kept = call.size + size(answer)
     if kept > SMALL_BYTES:  # with what is kept for all
         kept = call.size + own_size(answer)

@@ -1,4 +1,4 @@
-"""Prompts, resources and completion: what people and clients are told of the tools beside their list."""
+"""Prompts, resources and completion: all that people and clients learn about the tools beside their list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Guides:
         self._views = views
 
     def resource(self, call: Call, draft: Draft, view: View) -> Pieces | None:
-        """None for what is no resource of ours, which is refused like any other that is not there."""
+        """None for an unknown resource, which is refused."""
         place = guide.place(call.name) if call.method == "resources/read" else None
         told = self._told(place, draft, view) if place else None
         if told is None:
@@ -46,7 +46,7 @@ class Guides:
                 return None
 
     def completion(self, call: Call, view: View) -> Pieces | Rejection | None:
-        """None where nothing is known of the argument. A prompt that is not there is refused (MCP, Completion, Error
+        """None if nothing is known about the argument. An unknown prompt is refused (MCP, Completion, Error
         Handling)."""
         if call.method != "completion/complete":
             return None
@@ -99,7 +99,7 @@ class Guides:
         return guide.overview(apis, view.tools, {each.name: mode.areas(offer, each.name) for each in apis})
 
     def _explained(self, name: str, draft: Draft, view: View) -> str:
-        """Raises ArgumentError for an operation that the caller does not have."""
+        """Raises ArgumentError for an operation that the caller may not call."""
         from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
 
         offer = view.offer or mode.offer(view.tools)
@@ -113,7 +113,7 @@ def _is_guided(prompt: str, view: View) -> bool:
 
 
 def _prompted(prompt: str, view: View) -> Tool | None:
-    """The tool of a prompt, which may be asked for by the tool's own name too, though none is listed so."""
+    """The tool of a prompt. The tool's own name is accepted as the prompt's name, too, though it is not listed."""
     return view.prompts.get(prompt) or (view.tools.get(prompt) if view.prompts else None)
 
 

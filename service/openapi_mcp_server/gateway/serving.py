@@ -1,4 +1,4 @@
-"""The gateway's own view of what it is given: how a catalog is served, and functions that send requests and add
+"""The interfaces that the gateway is given: how a catalog is served, and functions that send requests and add
 credentials."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from openapi_mcp_server.memory import UNBOUNDED, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 
 Notify = Callable[[bytes], Awaitable[None]]
-"""Sends one JSON-RPC notification on the way of the answer that is still to come."""
+"""Sends one JSON-RPC notification to the client before its answer, on the same way."""
 SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 """Sends a request within so many seconds."""
 
@@ -40,14 +40,14 @@ Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
 
 
 class Send(Protocol):
-    """Carries one request out, within what ``hold`` has room for; raises an `UpstreamError`."""
+    """Carries out one request within the room of ``hold``; raises an `UpstreamError`."""
 
     async def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse: ...
 
 
 class Sent(Protocol):
-    """A request that was sent without waiting for anything but a place at its API. ``soon`` ends by itself within half
-    a second; where it has no answer, ``rest`` waits for one as `Send` does."""
+    """A request that waited for nothing, except for a place at its API. ``soon`` ends by itself within half a second.
+    If it has no answer then, ``rest`` waits for one as `Send` does."""
 
     def soon(self) -> Awaitable[HttpResponse | None]: ...
 
@@ -55,7 +55,7 @@ class Sent(Protocol):
 
 
 class SendAtOnce(Protocol):
-    """Sends one request, if at most a place has to be waited for before its answer; None: it is for `Send`."""
+    """Sends one request that waits at most for a place at its API. None if it must go through `Send`."""
 
     def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> Sent | None: ...
 
@@ -66,7 +66,8 @@ def not_at_once(request: HttpRequest, *, deadline_seconds: float, hold: Hold) ->
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole.
-    ``memory``: what may be kept for clients.
+
+    ``memory`` is the budget of data that is kept for clients.
     """
 
     server: ServerInfo
@@ -85,5 +86,5 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     tell_arguments: bool = False  # in records
 
     def identity(self, call: Call) -> ServerInfo | None:
-        """The server as answers name it, since 2026-07-28 in each."""
+        """The server's name and version, which every answer has since protocol revision 2026-07-28."""
         return self.server if is_modern(call.version) else None

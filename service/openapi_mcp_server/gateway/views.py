@@ -1,4 +1,4 @@
-"""The catalog that is served, and what each class of callers is told of it."""
+"""The catalog that is served, and the part of it that each class of callers sees."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search.mode import Offer
 
 CLASSES = 1_024
-"""Classes of principals that are remembered, by what they may call; one more replaces the oldest."""
+"""Classes of principals that are remembered, by the tools they may call. A further one replaces the oldest."""
 DECISIONS = 8_192
-"""Decisions that are remembered of who may call which tool: a policy with twenty selectors takes 40 µs."""
+"""Remembered decisions about who may call which tool. One takes 40 µs for a policy with twenty selectors."""
 PREPARED = 8
-"""Classes for which a reload makes everything before it is served."""
+"""Classes for which a reload prepares everything before the new catalog is served."""
 VIEWS = 32
-"""Different sets of tools for which lists are kept: each may have some megabytes."""
+"""Different sets of tools for which lists are kept. Each may have several megabytes."""
 
 
 class View:
-    """The tools that one class of principals may call, and everything that is told of them, made when it is asked."""
+    """The tools that one class of principals may call, and all lists and texts about them, made on first use."""
 
     def __init__(
         self,
@@ -57,12 +57,12 @@ class View:
 
     @cached_property
     def static(self) -> answers.StaticAnswers:
-        """Everything that can be answered ahead: 45 ms for 2,000 tools."""
+        """Prepares all answers that can be prepared: 45 ms for 2,000 tools."""
         return self._made(self)
 
 
 class Indexing:
-    """The index of a catalog's operations, made once, in a thread, for whoever asks first."""
+    """The index of a catalog's operations. It is made once, in a thread, at the first search."""
 
     def __init__(self, catalog: ToolCatalog, limiter: anyio.CapacityLimiter) -> None:
         self._catalog = catalog
@@ -80,7 +80,7 @@ class Indexing:
 
 
 class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """A catalog and all that is made of it; replaced whole. ``views`` are made for each class when it first asks."""
+    """A catalog and everything made from it; it is replaced as a whole. A class gets its view at its first message."""
 
     catalog: ToolCatalog
     authorize: Authorize
@@ -103,12 +103,12 @@ class CatalogViews:
         self.served = self._made(catalog, authorize)
 
     def recent(self) -> dict[Permit, bool]:
-        """The classes that asked last, and whether for lists."""
+        """The classes that asked last, and whether they asked for lists."""
         views = [*self.served.views.items()][-PREPARED:]
         return {permit: "static" in vars(view) for permit, view in views}
 
     def prepared(self, catalog: ToolCatalog, authorize: Authorize, classes: Mapping[Permit, bool]) -> ServedCatalog:
-        """A catalog with all that these classes will ask for, made in a thread: 10,000 tools take 0.1 s."""
+        """A catalog with everything that these classes will ask for, made in a thread: 10,000 tools take 0.1 s."""
         made = self._made(catalog, authorize)
         for permit, has_lists in classes.items():
             view = made.views.get(permit) or self._add_view(made, permit, _admitted(catalog, permit))
@@ -210,7 +210,7 @@ def _decided(catalog: ToolCatalog, permit: Permit, name: str) -> bool:
 
 
 def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
-    """The name, if it is that of a tool that the caller may not call: for the audit."""
+    """The name, if the caller may not call this tool; for the audit."""
     return name if name in served.catalog.tools and name not in offer.tools else ""
 
 
@@ -224,15 +224,15 @@ def unknown_name(call: Call, kind: str, name: str, known: Iterable[str]) -> Reje
 
 
 def let_go(served: list[ServedCatalog]) -> None:
-    """Frees a catalog that nobody is served with any more, tool by tool: 10,000 at once hold every thread for 25 ms."""
+    """Frees an unused catalog tool by tool. Freeing 10,000 tools at once would hold every thread for 25 ms."""
     tools = [*served.pop().catalog.tools.values()]
     while tools:
         tools.pop()
 
 
 def has_changed(served: ServedCatalog, after: ToolCatalog) -> bool:
-    """Whether any class that asked has other lists now. Looks at what has changed only: making the lists of all
-    classes would take long."""
+    """Whether the lists of any class that asked have changed. It compares changed tools only, since making the lists
+    of all classes would take long."""
     before, permits = served.catalog, served.asked
     names = [name for name in {**before.tools, **after.tools} if _told(before, name) != _told(after, name)]
     moved = [*filter(after.tools.get, before.tools)] != [*filter(before.tools.get, after.tools)]
@@ -255,7 +255,7 @@ def _told_to(permit: Permit, catalog: ToolCatalog, name: str) -> tuple[Any, ...]
 
 
 def _make_room_for_view(served: ServedCatalog) -> None:
-    """Makes room for one more view, which is kept nowhere else: those of the classes that asked longest ago go."""
+    """Makes room for one more view: the views of the classes that asked longest ago are dropped."""
     if len(served.by_tools) < VIEWS:
         return
     in_use = [*dict.fromkeys(map(id, reversed(served.views.values())))]

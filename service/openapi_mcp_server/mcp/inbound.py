@@ -118,7 +118,7 @@ def from_http(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | 
     message = _read(body, _Carrier(routing.get(_VERSION_HEADER, WITHOUT_HEADER), routing))
     if len(fields) == len(headers) or len(routing) == sum(name in _ROUTING for name, _ in headers):
         return message
-    # whoever reads the first and whoever reads the last would disagree
+    # a reader of the first and a reader of the last would disagree
     request_id = message.id if isinstance(message, Call | Rejection) else None
     return Rejection(id=request_id, code=HEADER_MISMATCH, message="an MCP header appears more than once")
 
@@ -307,7 +307,7 @@ def _check_params(params: Fields, known: tuple[Param, ...]) -> dict[str, str]:
         if raw is None:
             if param.required:
                 raise BadMessage(INVALID_PARAMS, f"{place} is missing")
-        elif param.name == "arguments":  # which may be large; whoever uses them reads them
+        elif param.name == "arguments":  # they may be large, and are read where they are used
             if bytes(memoryview(raw)[:1]) != b"{":
                 raise BadMessage(INVALID_PARAMS, f"{place} must be an object")
         elif param.kind == "object":

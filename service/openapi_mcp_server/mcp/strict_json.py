@@ -1,4 +1,4 @@
-"""JSON as a client wrote it, read strictly: whoever reads the same bytes otherwise must not see another message.
+"""Reads a client's JSON strictly: no other reader of the same bytes may see another message.
 
 Raises `BadMessage` for what cannot be used, with a text of ours. Values stay encoded until somebody uses them.
 """

@@ -18,7 +18,7 @@ _is_plain = re.compile(r"[A-Za-z0-9._-]+").fullmatch  # most are
 _ASCII = str.maketrans(
     {"~": "~0", "/": "~1"} | {c: quote(c, safe=_KEPT) for c in map(chr, range(128)) if c not in "~/"}
 )
-"""quote() takes 4 µs for a path."""
+"""A table of escapes, since quote() takes 4 µs for a path."""
 _BAD_ESCAPE = re.compile("~(?![01])")
 
 

@@ -104,7 +104,7 @@ class Page:
         return {"entry": tool.entry} if tool and permit.admits(tool.subject) else None
 
     def _health(self, *, whole: bool) -> dict[str, Any]:
-        """Numbers of calls are of everybody's, so they are for whoever may call everything."""
+        """The numbers of calls. They count all callers, so only callers who may call everything see them."""
         now = self._now()
         return now | self.activity.told() if whole else {name: now[name] for name in _OF_ANYBODY if name in now}
 

@@ -42,8 +42,8 @@ class Stop:
 
 @asynccontextmanager
 async def until_signal(stop: Stop) -> AsyncIterator[None]:
-    """The first SIGTERM, SIGINT or SIGHUP requests the stop, the second ends everything at once. One process has
-    nothing else to do at SIGHUP, which would end it with its calls; under nohup it is ignored."""
+    """The first SIGTERM, SIGINT or SIGHUP requests the stop, the second ends everything at once. Without a handler,
+    SIGHUP would end a single process with its calls. Under nohup it is ignored."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     numbers = {signal.SIGTERM, signal.SIGINT} | (set() if ignored else {signal.SIGHUP})
 

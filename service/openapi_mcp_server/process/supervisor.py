@@ -34,7 +34,7 @@ BEAT = b"."
 """Its word every second from then on, as long as its event loop runs."""
 LINE_BYTES = 64
 SILENT_SECONDS = 60
-"""After which a worker that says nothing more is killed, where it does not end itself before (WATCHDOG_SECONDS)."""
+"""A worker that is silent for so long is killed, unless it ends itself before (WATCHDOG_SECONDS)."""
 SILENT_EXTRA_SECONDS = 5
 """For a worker that ends itself."""
 STEADY_SECONDS = 60.0
@@ -93,7 +93,7 @@ class _Worker:
         self.process, self._is_told = process, False
 
     def finish(self, number: int) -> None:
-        """Asks it to finish its calls, unless it was asked before: a second signal ends it at once."""
+        """Asks the worker to finish its calls, once only: a second signal would end it at once."""
         if not self._is_told:
             self._is_told = True
             self.signal(number)

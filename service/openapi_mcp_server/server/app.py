@@ -1,4 +1,4 @@
-"""The worker's HTTP endpoints: MCP, and what orchestrators and people ask about its state."""
+"""The worker's HTTP endpoints: MCP, and its state for orchestrators and people."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from openapi_mcp_server.server.visitors import Visitors
 
 ProcessState = Literal["starting", "ready", "draining"]
 PROBES = frozenset({"/livez", "/readyz", "/ping"})
-"""Is the process alive? May it be asked anything? The same for Amazon Bedrock AgentCore. None asks who asks."""
+"""Liveness, readiness, and the probe of Amazon Bedrock AgentCore. They need no authentication."""
 
 PERMITS = 64
-"""Classes of callers who see a part of what is served, for whom it is kept which part."""
+"""Classes of callers with a partial view, for which that view of the status is kept."""
 
 
 class Readiness:
-    """Where the process is in its life; one for the whole process."""
+    """The phase of the process's life. There is one for the whole process."""
 
     def __init__(self) -> None:
         self.state: ProcessState = "starting"
@@ -38,8 +38,8 @@ class Readiness:
         return self.state == "draining"
 
     def told(self, probe: str) -> tuple[int, dict[str, Any]]:
-        """Status and content of the answer to one of `PROBES`. ``/readyz`` tells the time: a proxy writes a Date of its
-        own, and a clock that is wrong makes tokens and signatures so."""
+        """Status and content of the answer to one of `PROBES`. ``/readyz`` tells the time, since a proxy writes its own
+        Date. With a wrong clock, tokens and signatures are wrong."""
         if probe == "/livez":
             return 200, {"status": "alive"}
         status = 200 if self.state == "ready" else 503
@@ -49,7 +49,7 @@ class Readiness:
 
 
 class Starting:
-    """The endpoints while the documents are waited for."""
+    """The endpoints while the server waits for its documents."""
 
     def __init__(self) -> None:
         self._readiness = Readiness()
@@ -62,7 +62,7 @@ class Starting:
 
 
 class Health:
-    """The state that ``/health`` tells of the documents, and of the store that limits are shared in."""
+    """The state of the documents and of the store for shared limits, for ``/health``."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
         self.reload: Callable[[], dict[str, Any]] = dict
@@ -80,7 +80,7 @@ class Health:
         self.reload = lambda: {"reload": read()}
 
     def told(self, permit: Permit) -> dict[str, Any]:
-        """Everything to whoever may call everything; to others the APIs of which they may call something."""
+        """Everything for callers who may call everything. Others see the APIs of which they may call something."""
         if permit not in self._by_permit:
             if len(self._by_permit) >= PERMITS:
                 del self._by_permit[next(iter(self._by_permit))]
@@ -104,7 +104,7 @@ class Health:
 
 
 class WorkerApp:
-    """Routes by path. Of the two transports, one may be None: it is not served."""
+    """Routes by path. A transport that is None is not served."""
 
     def __init__(
         self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
@@ -136,7 +136,7 @@ class WorkerApp:
         return self._tell(scope, send)
 
     async def _tell_health(self, scope: Scope, send: Send) -> None:
-        """Strangers, and pages that reach this machine under a name of their own, do not learn which APIs there are."""
+        """Hides the APIs from strangers, and from web pages that reach this machine under another name."""
         try:
             entrant = await self._visitors.enter(scope, fields.by_name(scope["headers"]))
         except Refusal as refusal:
@@ -145,7 +145,7 @@ class WorkerApp:
             await self._answer_get(scope, send, 200, self.told() | self._health.told(entrant.principal.permit))
 
     async def _tell_metadata(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
-        """Where clients get a token (RFC 9728); whoever asks has none yet."""
+        """The metadata that says where clients get a token (RFC 9728). It needs no token."""
         headers = fields.by_name(scope["headers"])
         guard = self._visitors.guard
         try:
@@ -176,7 +176,7 @@ class WorkerApp:
             await answer_other_method(send, scope["path"])
 
     def told(self) -> dict[str, Any]:
-        """How the process is, without the documents."""
+        """The state of the process, without the documents."""
         return {
             "status": self._readiness.state,
             "version": __version__,
@@ -185,7 +185,7 @@ class WorkerApp:
 
 
 def describe(catalog: ToolCatalog) -> dict[str, Any]:
-    """The numbers of what is served; the details are what ``inspect`` tells."""
+    """The numbers of tools and documents. The command ``inspect`` shows the details."""
     return {
         "tools": len(catalog.tools),
         "skipped_operations": len(catalog.skipped),

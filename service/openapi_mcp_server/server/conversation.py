@@ -1,4 +1,4 @@
-"""The requests of one client of a lasting connection that are not answered yet: stdio, and HTTP with SSE."""
+"""The unanswered requests of one client on a lasting connection: stdio, and HTTP with SSE."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from openapi_mcp_server.observe.record import Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 
 SUBSCRIPTIONS = 16
-"""The most subscriptions of one client: there are two lists to hear of, and one subscription can name both."""
+"""The most subscriptions of one client. There are two lists, and one subscription can name both."""
 
 
 Say = Callable[[Pieces, Hold], Awaitable[None]]
-"""Takes a message to the client, and closes its hold when it is there."""
+"""Sends a message to the client, and closes its hold on arrival."""
 
 
 async def _nothing() -> None:
@@ -30,10 +30,10 @@ async def _nothing() -> None:
 
 
 class Conversation:
-    """Answers go to ``say`` as they are ready; an id that is in flight twice is answered twice.
+    """Sends answers to ``say`` as they are ready. An id that is in flight twice is answered twice.
 
-    ``running``: calls that are not over yet, also those of batches; whoever takes messages in keeps it within a limit,
-    and ``over`` is awaited when it has become less. ``tasks`` may be shared: `cancel` ends the calls of this one.
+    ``running``: calls that have not ended, those of batches included. The receiver of messages keeps it within a
+    limit; ``over`` is awaited when it has become less. ``tasks`` may be shared: `cancel` ends the calls of this one.
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class Conversation:
         return from_line(text, self._negotiated)
 
     async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER, hold: Hold = FREE) -> None:
-        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message, whose hold is
+        """Starts calls, and answers other messages at once. ``beside``: data that came with the message. Its hold is
         closed with its answer."""
         match message:
             case Rejection():
@@ -89,12 +89,12 @@ class Conversation:
                 assert_never(message)
 
     def cancel(self) -> None:
-        """Cancels everything: nobody is there to be answered."""
+        """Cancels everything: the client has left."""
         for scope in self._scopes:
             scope.cancel()
 
     def changes(self) -> list[bytes]:
-        """The messages that this client is to be told when the lists have changed."""
+        """The messages for this client when the lists have changed."""
         asked = [message for one in self._subscriptions.values() for message in one.changed()]
         return asked + (self._gateway.unasked_changes() if self._is_initialized else [])
 

@@ -18,7 +18,7 @@ EVENT_STREAM: Final = (
 
 
 WRITE_BYTES = 64 * 1024
-"""Bytes of a large message that are given to the connection at once; no more of it is copied for a client."""
+"""Bytes of a large message that are passed to the connection at a time. No more of it is copied for a client."""
 
 
 def event(*data: bytes | memoryview, kind: bytes = b"message") -> Pieces:

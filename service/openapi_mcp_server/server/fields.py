@@ -1,4 +1,4 @@
-"""Header fields of a request, as RFC 9110 has them read: lists in several lines, media types, what is acceptable."""
+"""Header fields of a request, read by RFC 9110: lists in several lines, media types, Accept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 """Charsets whose texts can be read as UTF-8."""
 _KEPT, _KEPT_BYTES = 256, 256
-"""Values that are remembered, and how long one may be: clients send the same few in every request."""
+"""The number and length of remembered values: clients send the same few in every request."""
 _NEVER = re.compile(rb"0(?:\.0*)?")
 
 
@@ -28,8 +28,8 @@ def _remembered(read: Callable[[bytes], _Read]) -> Callable[[bytes], _Read]:
 
 
 def by_name(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Fields by name in lower case. What comes in several lines is one list (RFC 9110 section 5.3): nobody is to read
-    the first of them only, or the last."""
+    """Fields by name in lower case. Several lines are joined to one list (RFC 9110 section 5.3), so that nobody reads
+    only the first or the last of them."""
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
@@ -50,8 +50,8 @@ def is_json(content_type: bytes) -> bool:
 
 @_remembered
 def media_ranges(accept: bytes) -> Mapping[bytes, bool]:
-    """The ranges of an Accept field, or the codings of Accept-Encoding, in lower case, and whether each is wanted: a
-    weight of 0 says the opposite."""
+    """The ranges of an Accept field, or the codings of Accept-Encoding, in lower case, and whether each is wanted. A
+    weight of 0 means that it is not."""
     ranges = {}
     for element in accept.lower().split(b","):
         media_range, *parameters = (part.strip() for part in element.split(b";"))
@@ -61,7 +61,7 @@ def media_ranges(accept: bytes) -> Mapping[bytes, bool]:
 
 
 class Accepted(NamedTuple):
-    """The ways in which a client takes the answer to a POST. ``asks_for_events``: by their name."""
+    """The forms in which a client takes the answer to a POST. ``asks_for_events``: it names them explicitly."""
 
     json: bool
     events: bool
@@ -70,17 +70,17 @@ class Accepted(NamedTuple):
 
 @_remembered
 def accepted(accept: bytes) -> Accepted:
-    """The ways that an Accept field names."""
+    """The forms that an Accept field names."""
     ranges = media_ranges(accept)
     return Accepted(
         accepts(ranges, b"application/json"),
         accepts(ranges, b"text/event-stream"),
-        ranges.get(b"text/event-stream", False),  # whoever takes anything reads JSON best
+        ranges.get(b"text/event-stream", False),  # a client that accepts anything reads JSON best
     )
 
 
 def accepts(ranges: Mapping[bytes, bool], media_type: bytes) -> bool:
-    """Whether the type is wanted; the range that says most about it decides (RFC 9110 section 12.5.1)."""
+    """Whether the type is wanted. The most specific range decides (RFC 9110 section 12.5.1)."""
     family = media_type.partition(b"/")[0] + b"/*"
     said = (ranges[one] for one in (media_type, family, b"*/*") if one in ranges)
     return next(said, False)

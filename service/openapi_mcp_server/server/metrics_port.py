@@ -1,4 +1,4 @@
-"""The port for whoever watches the process: metrics and the probes, answered until the process leaves."""
+"""The port for monitoring: metrics and probes, answered until the process ends."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from openapi_mcp_server.observe.metrics.metrics import Metrics
 
 GRACE_SECONDS = 1.0
-"""For a scrape that is being answered as the process leaves."""
+"""The time for a scrape that is being answered when the process ends."""
 GZIP_LEVEL = 1
-"""A page shrinks to a thirtieth; higher levels take longer than they save."""
+"""The gzip level. A page shrinks to a thirtieth; higher levels take longer than they save."""
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -40,7 +40,7 @@ class MetricsPage(Protocol):
 
 
 class Watched(NamedTuple):
-    """The process as it is told of: where it is in its life, and what is measured, if somebody asked for it."""
+    """The process as monitoring sees it: the phase of its life, and its metrics, if they are configured."""
 
     readiness: Readiness
     metrics: Metrics | None
@@ -48,7 +48,7 @@ class Watched(NamedTuple):
 
 @asynccontextmanager
 async def watch(listener: socket.socket | None, visitors: Visitors) -> AsyncIterator[Watched]:
-    """Yields what the process is watched by; ``listener`` None: nobody asked for metrics."""
+    """Yields the process for monitoring. ``listener`` is None if metrics are not configured."""
     readiness = Readiness()
     if listener is None:
         yield Watched(readiness, None)
@@ -63,7 +63,7 @@ async def watch(listener: socket.socket | None, visitors: Visitors) -> AsyncIter
 
 
 def in_thread(metrics: Metrics) -> MetricsPage:
-    """A large page takes a third of a second, for which no call should wait. One is written at a time."""
+    """Writes a page, one at a time. A large one takes a third of a second, and no call should wait for it."""
     one = anyio.CapacityLimiter(1)
 
     async def page(*, open_metrics: bool) -> bytes:
@@ -86,7 +86,7 @@ async def metrics_port(
 
 
 class MetricsApp:
-    """The ASGI application. It asks nobody who they are: the port is the operator's to keep to himself.
+    """The ASGI application. It needs no authentication: the operator must keep the port private.
     A page of metrics is kept from web pages, as `Visitors` are told apart."""
 
     def __init__(self, page: MetricsPage, readiness: Readiness, visitors: Visitors) -> None:
@@ -107,7 +107,7 @@ class MetricsApp:
             await self._metrics(fields.by_name(scope["headers"]), send, is_head=is_head)
 
     async def _metrics(self, asked: dict[bytes, bytes], send: Send, *, is_head: bool) -> None:
-        """Sends the metrics, in the newer format for those who name it, as Prometheus does."""
+        """Sends the metrics, in the newer format for clients that name it, as Prometheus does."""
         try:
             self._visitors.check(asked)
         except Refusal as refusal:

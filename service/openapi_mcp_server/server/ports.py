@@ -1,4 +1,4 @@
-"""Ports to listen on: taken before anything else is done, opened when there is somebody to answer."""
+"""Ports to listen on: bound before anything else is done, opened when the server is ready."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNACKNOWLEDGED_MILLISECONDS = 15_000
 
 
 def bind(host: str, port: int, *, setting: str = "SERVER_PORT") -> socket.socket:
-    """A socket that is bound but does not listen yet. Raises ConfigError if the address cannot be had."""
+    """A socket that is bound but does not listen yet. Raises ConfigError if the address cannot be used."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -39,7 +39,7 @@ def bind(host: str, port: int, *, setting: str = "SERVER_PORT") -> socket.socket
 
 
 def listen(listener: socket.socket, *, setting: str = "SERVER_PORT") -> None:
-    """Accept connections from now on. Raises ConfigError where another process was faster (both may have bound)."""
+    """Accepts connections from now on. Raises ConfigError if another process was faster (both may have bound)."""
     host, port = listener.getsockname()[:2]
     try:
         listener.listen(BACKLOG)
@@ -53,7 +53,7 @@ def url(listener: socket.socket) -> str:
 
 
 def _options() -> list[tuple[int, int, int]]:
-    """The options that accepted connections inherit; one that the platform lacks is left out."""
+    """The options that accepted connections inherit. An option that the platform lacks is left out."""
     options = [
         (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

@@ -1,4 +1,4 @@
-"""A message that is posted over HTTP: by whom, in which form, and how large. What `/mcp` and `/messages` share."""
+"""A message that is posted over HTTP: its sender, form and size. `/mcp` and `/messages` share this module."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 
 BODY_BYTES = 4 * 1024 * 1024
-"""The most bytes of a request. Larger than any argument a model writes; the proxy's configuration has the same
-number."""
+"""The most bytes of a request. It is larger than any argument that a model writes. The proxy's configuration has the
+same number."""
 BODY_PIECES = 16_384
-"""The most pieces that a body may come in: 256 bytes each for the largest. One that comes in chunks of a byte costs 6
-µs a byte."""
+"""The most pieces of a body: 256 bytes each for the largest body. A body in chunks of one byte costs 6 µs a byte."""
 BODY_SECONDS = 30.0
-"""For the whole body to arrive; clients send a message at once."""
+"""The time for the whole body to arrive. Clients send a message at once."""
 
 Header = tuple[bytes, bytes]
 
@@ -39,7 +38,7 @@ _HOST_CHARACTERS = 255
 
 
 class Refusal(Exception):
-    """The exchange ends with this status before any message is carried out."""
+    """Ends the exchange with this status before any message is carried out."""
 
     def __init__(self, status: int, problem: str, *headers: Header) -> None:
         super().__init__(problem)
@@ -48,12 +47,12 @@ class Refusal(Exception):
         self.headers = headers
 
     def bare(self) -> Refusal:
-        """The same without what led to it, by which the message would be kept."""
+        """The same without its traceback and cause, which would keep the message."""
         return Refusal(self.status, self.problem, *self.headers)
 
 
 def check_form(headers: Mapping[bytes, bytes]) -> None:
-    """Checks what can be said about a message without its body."""
+    """Checks a message as far as possible without its body."""
     if not fields.is_json(headers.get(b"content-type", b"")):
         raise Refusal(415, "the Content-Type must be application/json, in UTF-8")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
@@ -65,8 +64,7 @@ def check_form(headers: Mapping[bytes, bytes]) -> None:
 def carrier(
     path: str, headers: Mapping[bytes, bytes], principal: Principal = ANYBODY, forwarded: Collection[bytes] = ()
 ) -> Carrier:
-    """The carrier of what came beside the message and is worth keeping. ``forwarded``: headers that APIs want, in lower
-    case."""
+    """The headers of a message that must be kept. ``forwarded``: headers that APIs want, in lower case."""
     host = headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1")
     if _BESIDE.isdisjoint(headers) and not forwarded:
         return Carrier(host=host, path=path, principal=principal)
@@ -88,7 +86,7 @@ def _chosen(headers: Mapping[bytes, bytes], names: Collection[bytes]) -> Mapping
 
 
 def opened(memory: Budget, share: str) -> Hold:
-    """The hold of a message that is about to be read. ``share``: whose part of the memory it takes."""
+    """The hold of a message that is about to be read. ``share``: the client whose part of the memory it takes."""
     try:
         return memory.open(share)
     except NoRoom as error:
@@ -141,7 +139,7 @@ async def reply(send: Send, status: int, body: Pieces, *headers: Header) -> None
 
 
 async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:
-    """A part of a response's body, as fast as the client takes it; after the ``last`` the response is over."""
+    """Sends a part of a response's body, as fast as the client takes it. The ``last`` part ends the response."""
     parts = [*slices(pieces)]
     for part in parts[:-1]:
         await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -149,7 +147,7 @@ async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:
 
 
 async def refuse(send: Send, refusal: Refusal, *headers: Header) -> None:
-    """Closes the connection, too: what may be left of the body is not worth reading."""
+    """Closes the connection, too: the rest of the body is not worth reading."""
     code = INTERNAL_ERROR if refusal.status >= 500 else INVALID_REQUEST
     problem = error_response(None, code, refusal.problem)
     await reply(send, refusal.status, (problem,), *refusal.headers, *headers, CLOSE)

@@ -1,7 +1,7 @@
 """stdio: one message a line in, one a line out, calls side by side.
 
-Reading and writing happen in threads, because standard input may be a file, a pipe or a terminal, and only a thread
-waits for all three without changing the mode of a descriptor that other processes share. Both can be left behind:
+Reading and writing happen in threads, because standard input may be a file, a pipe or a terminal. Only a thread waits
+for all three without changing the mode of a descriptor that other processes share. Both threads can be abandoned:
 nothing waits for a read that never returns or for a client that never reads. A pipe that has something to read, or
 room for a short message, needs no thread: each hand-over costs 100 µs.
 """
@@ -32,37 +32,36 @@ from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import slices
 
 LINE_BYTES = 8 * 1024 * 1024
-"""The most bytes of a message. Twice what HTTP takes: files travel in arguments as base64, and no proxy stands in
-front."""
+"""The most bytes of a message, twice as many as over HTTP: files are base64 in arguments, and there is no proxy."""
 CALLS = 128
-"""In flight at once, so that a client that never stops asking cannot fill the memory."""
+"""The most calls in flight, so that a client that never stops asking cannot fill the memory."""
 QUEUED_MESSAGES = 64
-"""Answers that wait for the client to read them; behind these the calls themselves wait."""
+"""Answers that wait for the client to read them. When there are so many, the calls themselves wait."""
 CHUNK_BYTES = 64 * 1024
-"""Bytes of one read: what a pipe holds."""
+"""Bytes of one read: the capacity of a pipe."""
 FINISH_SECONDS = 1.0
-"""For calls in flight at the end of input: ``echo … | openapi-mcp-server`` gets its answer."""
+"""The time for calls in flight at the end of input, so that ``echo … | openapi-mcp-server`` gets its answer."""
 LAST_WORD_SECONDS = 0.25
-"""For the answers of longer calls, which say that they were given up: whoever sent them through a pipe still reads."""
+"""The time for errors to longer calls, which were given up: a client that closed its end of a pipe still reads."""
 FLUSH_SECONDS = 0.5
-"""After that for the client to read its answers; in all less than the 2 s after which clients kill."""
+"""The time for the client to read its answers after that. In all this is less than 2 s, after which clients kill."""
 STALL_SECONDS = 15.0
-"""For a client that leaves so many answers unread that the next one has no room. Nothing can be done for it meanwhile,
-not even notice that its input ends, since the reader waits for that room. So the server ends."""
+"""How long a client may leave so many answers unread that the next one has no room. The reader waits for that room, so
+it cannot even notice the end of input. So the server ends."""
 
 logger = logging.getLogger(__name__)
 
 
 def claim_stdout() -> int:
-    """A descriptor of standard output that is ours alone: whatever else prints goes to standard error from now on."""
+    """A private descriptor of standard output. Everything else that prints goes to standard error from now on."""
     claimed = os.dup(1)
     os.dup2(2, 1)
     return claimed
 
 
 async def serve_stdio(gateway: Gateway, stdin: int, stdout: int, reading: trio.CancelScope | None = None) -> None:
-    """Answers what comes in on one descriptor on the other. Returns soon after the input ends, or ``reading`` is
-    cancelled, which is the same to the calls in flight: the API may have carried them out, so each is answered."""
+    """Answers the messages of one descriptor on the other. Returns soon after the input ends or ``reading`` is
+    cancelled. Calls in flight are answered in both cases, since the API may have carried them out."""
 
     async def say(message: Pieces, hold: Hold) -> None:
         line = (*message, b"\n")
@@ -86,7 +85,7 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int, reading: trio.C
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
-    idle = trio.lowlevel.ParkingLot()  # of whoever waits until no call is in flight
+    idle = trio.lowlevel.ParkingLot()  # for tasks that wait until no call is in flight
     async with anyio.create_task_group() as everything, _Output(stdout, everything.cancel_scope.cancel) as output:
         everything.start_soon(output.write)
         async with anyio.create_task_group() as calls:
@@ -108,7 +107,7 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int, reading: trio.C
 
 
 async def _finish(conversation: Conversation, idle: trio.lowlevel.ParkingLot, gateway: Gateway) -> None:
-    """Waits for the calls in flight; longer ones are answered with what is known of them."""
+    """Waits for the calls in flight. Longer ones are answered with what is known so far."""
     with trio.move_on_after(FINISH_SECONDS) as patience:
         if conversation.running:
             await idle.park()
@@ -117,7 +116,7 @@ async def _finish(conversation: Conversation, idle: trio.lowlevel.ParkingLot, ga
 
 
 async def _admitted(line: bytes | None, conversation: Conversation, gateway: Gateway) -> tuple[Message | Batch, Hold]:
-    """The message in a line, or the refusal it gets, and its hold; None is a line that was too long."""
+    """The message in a line, or its refusal, and its hold. A line that was too long is None."""
     if line is None:
         return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB"), FREE
     message = await gateway.read(len(line), partial(conversation.read, line))
@@ -134,7 +133,7 @@ async def _admitted(line: bytes | None, conversation: Conversation, gateway: Gat
 
 
 def _opened(memory: Budget, size: int) -> Hold:
-    """The hold of a message of this size; who is on the other end started this process, and is alone. Raises NoRoom."""
+    """The hold of a message of this size. There is one client, which started this process. Raises NoRoom."""
     hold = memory.open("")
     try:
         if size > SMALL_BYTES:
@@ -146,12 +145,12 @@ def _opened(memory: Budget, size: int) -> Hold:
 
 
 def _takes_time(message: Message | Batch) -> bool:
-    """Whether it would be one more call in flight; everything else is answered at once, from what is made."""
+    """Whether the message would be one more call in flight. All other messages are answered at once."""
     return isinstance(message, Batch) or (isinstance(message, Call) and message.method == "tools/call")
 
 
 async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
-    """Lines without their ends, but for blank ones; None for each that is longer than the limit."""
+    """Lines without their ends, except blank ones. None for each line that exceeds the limit."""
     line = bytearray()
     too_long = False
     with _reading(descriptor) as read:
@@ -180,13 +179,13 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 @contextmanager
 def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
-    """A function that reads a piece, as soon as there is one; nothing at the end, and where there can be none."""
+    """A function that reads a piece as soon as there is one. It returns nothing at the end, and if reading fails."""
     limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
 
     async def read() -> bytes:
         while take is not None:
             await trio.lowlevel.wait_readable(descriptor)
-            with suppress(BlockingIOError):  # another process that has this pipe was faster
+            with suppress(BlockingIOError):  # another process that reads this pipe was faster
                 return take()
         return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
 
@@ -203,8 +202,8 @@ def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
 
 
 def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:
-    """A function that takes a piece that is there, of a pipe or a socket. The descriptor's mode is not ours to change,
-    so Linux is asked for the same pipe once more; elsewhere only one process may read from it."""
+    """A function that reads an available piece of a pipe or a socket. The descriptor's mode must not be changed, so
+    Linux is asked for the same pipe once more. On other systems only one process may read from it."""
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(mode):
         peer = stack.enter_context(socket.socket(fileno=os.dup(descriptor)))
@@ -220,8 +219,8 @@ def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:
 
 
 class _Output:
-    """Standard output: a line at a time, each whole. ``closed``: the client has closed its end, so that nobody is left
-    to answer. Nothing more is put after the context."""
+    """Standard output, line by line, each whole. ``closed``: the client has closed its end, so there is nobody to
+    answer. Nothing more is put after the context."""
 
     def __init__(self, descriptor: int, closed: Callable[[], None]) -> None:
         self._descriptor = descriptor
@@ -241,11 +240,11 @@ class _Output:
         self._put.close()
 
     def takes(self, line: Pieces) -> bool:
-        """Whether it is written already: none is before it, and it needs no thread."""
+        """Writes the line at once, if no line is before it and it needs no thread. Returns whether it did."""
         return not self._waiting and self._is_written(line)
 
     def _is_written(self, line: Pieces) -> bool:
-        """Writes what is so short that it cannot block (pipe(7))."""
+        """Writes a line that is too short to block (pipe(7))."""
         if self._pipe is None or size(line) > select.PIPE_BUF or not self._pipe.poll(0):
             return False
         try:
@@ -264,7 +263,7 @@ class _Output:
             raise
 
     async def write(self) -> None:
-        """Writes what is put. A task for as long as the context lasts."""
+        """Writes the lines that are put. A task for as long as the context lasts."""
         limiter = anyio.CapacityLimiter(1)
         async for line, hold in self._queued:
             if not self._is_written(line):

@@ -1,9 +1,9 @@
 """Streamable HTTP: ``POST /mcp`` as an ASGI application, for every revision of the protocol at once.
 
-The answer is plain JSON unless something has to be said before it (progress), or nothing was said for 15 seconds and
-a proxy might give up: then it is a stream of server-sent events that ends with the answer. A client that leaves
-cancels its call: 2026-07-28 demands it, and in earlier revisions the answer could reach nobody either, because
-nothing is kept for a session. The answer to ``subscriptions/listen`` is a stream that lasts.
+The answer is plain JSON, except after a notification (progress), or after 15 seconds of silence, when a proxy might
+give up. Then it is a stream of server-sent events that ends with the answer. A client that leaves cancels its call:
+revision 2026-07-28 demands it. In earlier revisions the answer could reach nobody either, because nothing is kept for a
+session. The answer to ``subscriptions/listen`` is a stream that lasts.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ from openapi_mcp_server.upstream.soon import Looks
 async def streamable_http(
     gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits | None = None
 ) -> AsyncIterator[StreamableHttp]:
-    """The application, tended for as long as the context lasts. While ``draining()``, answers close connections."""
+    """The application with its background tasks, for as long as the context lasts. While ``draining()``, answers close
+    connections."""
     async with trio.open_nursery() as tasks:
         app = StreamableHttp(gateway, visitors, draining, limits or Limits(), tasks)
         tasks.start_soon(app.lasting.tend)
@@ -59,8 +60,8 @@ async def streamable_http(
 
 
 class StreamableHttp:
-    """The ASGI application; made by `streamable_http`. ``lasting``: calls, of which those that last get a task that
-    watches their client. To start one for every call cost 75 µs of CPU each."""
+    """The ASGI application; made by `streamable_http`. ``lasting``: calls in flight. A call that lasts gets a task that
+    watches its client. Such a task for every call would cost 75 µs of CPU each."""
 
     def __init__(
         self, gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits, tasks: trio.Nursery
@@ -78,7 +79,7 @@ class StreamableHttp:
             await self.subscribers.serve(*listening, receive, send)  # here, where nothing else of it is kept
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> tuple[Call, Carrier, str] | None:
-        """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
+        """Answers a message. A call whose answer is a stream that lasts is returned instead."""
         headers = fields.by_name(scope["headers"])
         try:
             entrant = await self._visitors.enter(scope, headers)
@@ -146,8 +147,8 @@ class StreamableHttp:
                 assert_never(message)
 
     async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Draft | Pieces]]) -> None:
-        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. Its
-        record is told once it is on its way, but for a large one, of which nothing else is kept until it is read."""
+        """A call with its answer: cancelled when the client leaves, kept alive while it is quiet. Its record is written
+        when the answer is on its way. For a large answer it is written before, so that nothing else is kept."""
         self.lasting.add(exchange)
         told: Draft | None = None
         try:
@@ -169,14 +170,14 @@ class StreamableHttp:
 
 
 def _check(method: str, headers: Mapping[bytes, bytes]) -> None:
-    """Checks what can be said of a message without its body."""
+    """Checks a message as far as possible without its body."""
     if method != "POST":
         raise Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
     check_form(headers)
 
 
 class _Exchange:
-    """One request and its response, which is JSON until something has to be sent before the answer."""
+    """One request and its response. The response is JSON, unless something is sent before the answer."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], hold: Hold, *, closing: bool
@@ -206,14 +207,14 @@ class _Exchange:
         await reply(self._send, status, body, *self._closing)
 
     async def finish(self, answer: Pieces) -> None:
-        """The answer, in the way that the exchange has taken."""
+        """Sends the answer, as JSON or as an event of the stream that has begun."""
         if self._stream is None and self.accepted.json:
             await self.reply(200, answer)
         else:
             await self._events().write(event(*fitted(answer)), last=True)
 
     def notifier(self) -> Notify | None:
-        """Sends a notification before the answer; None where the client asked for no events."""
+        """Sends a notification before the answer. None if the client does not accept events."""
         return self._notify if self.accepted.asks_for_events else None
 
     async def _notify(self, message: bytes) -> None:
@@ -241,8 +242,8 @@ class _Exchange:
 
 
 class _Watcher:
-    """A task beside a call's own, in a nursery that all calls share: one of its own costs each call 20 µs. If it fails,
-    its call does."""
+    """A second task of a call, in a nursery that all calls share: a separate nursery would cost each call 20 µs. If the
+    task fails, its call fails."""
 
     def __init__(self, watch: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
         self._watch = watch
@@ -270,7 +271,7 @@ class _Watcher:
 
 
 class _AnswerInEvents:
-    """Server-sent events on one response. Several tasks write, so one at a time, and none is cancelled half-way: the
+    """Server-sent events on one response. Several tasks write, one at a time. No write is cancelled half-way, since the
     server would lose a piece of a chunk that it had already counted."""
 
     def __init__(self, send: Send, headers: list[Header]) -> None:

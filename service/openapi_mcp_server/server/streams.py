@@ -1,7 +1,7 @@
-"""Responses that last: server-sent events for as long as a client stays, however little there is to say.
+"""Lasting responses: server-sent events for as long as a client stays, even with few events.
 
-An idle one is a single task that waits for its client to leave. What is put into it is written by the same task; the
-comments that keep proxies from giving up are put into all of them by one task.
+An idle stream is a single task that waits for its client to leave. The same task writes the stream's events. One task
+for all streams puts in the comments that keep proxies from giving up.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, commen
 from openapi_mcp_server.server.posts import send_pieces
 
 TEND_SECONDS = 0.25
-"""Between two looks for quiet streams, at least."""
+"""The least time between two looks for quiet streams."""
 AT_ONCE = 20
-"""Streams that are woken in one turn of the loop; each takes 0.1 ms of it."""
+"""Streams that are woken in one turn of the loop. Each takes 0.1 ms."""
 _QUIET = comment(b"nothing new")
 
 
@@ -35,12 +35,12 @@ class Streams:
         self._has_more = anyio.Event()
 
     def tell(self, each: Iterable[Callable[[], object]]) -> None:
-        """``each`` puts something into a stream, soon: some of them in each turn of the loop."""
+        """Calls ``each`` for all streams soon, a few of them in each turn of the loop."""
         self._to_tell.extend(each)
         self._has_more.set()
 
     async def tend(self) -> None:
-        """Keeps quiet ones alive. Runs beside the server for ever: a timer in each stream costs 1 kB a piece."""
+        """Keeps quiet streams alive. It runs as long as the server; a timer in each stream would cost 1 kB a piece."""
         while True:
             now = anyio.current_time()
             self._to_tell.extend([stream.break_silence for stream in self.open if stream.quiet_until <= now])
@@ -58,8 +58,8 @@ class Streams:
 
 
 class EventStream:
-    """One of them. ``waiting``: the events that are not written yet, the first of which may be half way, each with the
-    hold that is closed when it is written."""
+    """One stream. ``waiting``: the unwritten events, each with the hold that is closed when it is written. The first
+    may be partly written."""
 
     __slots__ = ("_idle", "_is_ending", "_is_over", "_send", "_streams", "quiet_until", "waiting", "waiting_bytes")
 
@@ -69,12 +69,12 @@ class EventStream:
         self._idle: anyio.CancelScope | None = None
         self._is_ending = False
         self._is_over = False
-        self.waiting: list[tuple[Pieces, Hold]] = []  # whoever puts keeps it short
+        self.waiting: list[tuple[Pieces, Hold]] = []  # the callers of `put` keep it short
         self.waiting_bytes = 0
         self.quiet_until = math.inf
 
     async def serve(self, receive: Receive, written: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Until the client leaves, or everything is written after `end`. ``written()`` is awaited after each event."""
+        """Runs until the client leaves, or all is written after `end`. ``written()`` is awaited after each event."""
         self._streams.open.add(self)
         try:
             await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
@@ -101,19 +101,19 @@ class EventStream:
         self._wake()
 
     def end(self) -> None:
-        """Ends the stream after what waits."""
+        """Ends the stream after the waiting events."""
         self._is_ending = True
         self._wake()
 
     def break_silence(self) -> None:
-        """Where it is one: a client that reads slowly hears the rest of the last event first."""
+        """Sends a comment if it is time. A client that reads slowly gets the rest of the last event first."""
         if self.waiting:
             self.quiet_until += QUIET_SECONDS
         else:
             self.put((_QUIET,))
 
     async def _write(self, written: Callable[[], Awaitable[None]] | None) -> bool:
-        """Writes everything that waits; true if that was all there will ever be."""
+        """Writes all waiting events. True if the stream has ended with them."""
         while self.waiting:
             await send_pieces(self._send, self.waiting[0][0], last=False)
             self._drop_first()

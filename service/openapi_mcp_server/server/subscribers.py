@@ -19,11 +19,11 @@ from openapi_mcp_server.server.streams import EventStream, Streams
 from openapi_mcp_server.server.visitors import Entrant
 
 SUBSCRIPTIONS = 2000
-"""At once: 35 MB of memory, and as many descriptors."""
+"""The most at once: 35 MB of memory, and as many descriptors."""
 
 
 class Subscribers:
-    """The clients who listen, for as long as they stay; ``streams`` has to be tended."""
+    """The clients that listen, for as long as they stay. The tasks of ``streams`` must run."""
 
     def __init__(self, gateway: Gateway, draining: Callable[[], bool], limits: Limits) -> None:
         self._gateway = gateway
@@ -35,7 +35,7 @@ class Subscribers:
         gateway.tell_changes(self._tell_changes)
 
     def refusal(self, call: Call, entrant: Entrant, *, takes_events: bool) -> Rejection | None:
-        """Why nobody can listen now, or in this way."""
+        """Why a client cannot listen now, or in this way."""
         if not takes_events:
             problem = "the answer is a stream of events: Accept must list text/event-stream"
             return Rejection(id=call.id, code=INVALID_REQUEST, message=problem, status=406)
@@ -61,7 +61,7 @@ class Subscribers:
             leave(self._shares, share)
 
     def drain(self) -> None:
-        """Each subscription ends properly: its client opens another one elsewhere."""
+        """Ends each subscription properly, so that its client opens another one elsewhere."""
         for stream, subscription in self._open.items():
             stream.put(event(subscription.end()))
             stream.end()

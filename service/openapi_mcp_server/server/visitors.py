@@ -1,4 +1,4 @@
-"""Who may ask: by the lists of hosts and origins, two headers that a page's script cannot set, and by the guard."""
+"""Admission of requests: by the allow-lists for Host and Origin, which a page's script cannot set, and by the guard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _USUAL = {401: 0, 403: 0, 421: 0, 429: 0}
 
 
 class Entrant(NamedTuple):
-    """Who may come in. ``share``: whose share of memory and limits it takes."""
+    """An admitted caller. ``share``: the name under which its memory and limits are counted."""
 
     principal: Principal
     share: str
@@ -33,7 +33,7 @@ class Entrant(NamedTuple):
 
 
 class Visitors(msgspec.Struct, frozen=True):
-    """Allow-lists for Host and Origin, and the guard that asks who calls; None: nobody does, and it is ``anybody``."""
+    """Allow-lists for Host and Origin, and the guard that authenticates. Without a guard, a caller is ``anybody``."""
 
     hosts: HostList
     origins: OriginList
@@ -46,7 +46,7 @@ class Visitors(msgspec.Struct, frozen=True):
     refused: Counter[int] = msgspec.field(default_factory=lambda: Counter(_USUAL))  # requests so far, by status
 
     async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
-        """Lets somebody in. Raises Refusal for whoever may not."""
+        """Admits a caller. Raises Refusal for a caller that is not allowed."""
         self.check(headers)
         seen = self.proxies.seen(scope, headers)
         if self.guard is None:
@@ -89,8 +89,8 @@ def allowed(config: Config) -> Visitors:
 
 
 def _host_patterns(config: Config) -> tuple[str, ...]:
-    """Where the server is meant to be reached from elsewhere, only the operator knows its names: without a list every
-    Host is served, and web pages are still held off by their Origin."""
+    """The default hosts. If the server listens to other machines, only the operator knows its names. Without a list
+    every Host is then served; web pages are still refused by their Origin."""
     if not config.allowed_hosts and not is_loopback(config.host):
         return ("*",)
     return config.allowed_hosts

@@ -1,4 +1,4 @@
-"""The metrics of several workers on one port: fetched from each when somebody asks, and put together as one page."""
+"""The metrics of several workers on one port: fetched from each worker for each scrape, and merged into one page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openapi_mcp_server.server.metrics_port import metrics_port
 from openapi_mcp_server.server.visitors import Visitors
 
 FETCH_SECONDS = 5.0
-"""For a worker to give its page; scrapers wait for 10 s. One that does not is missing from the page."""
+"""The time for a worker to give its page; scrapers wait for 10 s. A slower worker is missing from the page."""
 LOOPBACK = "127.0.0.1"
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)")
 
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerMetrics:
-    """The port of all, and for each worker the number of one on loopback where it is asked: ``ports``.
+    """The common port, and in ``ports`` for each worker a port on loopback at which it is scraped.
 
-    All are taken when this is made, which raises ConfigError. Those of the workers are only bound: so nobody else is
-    given them, and a worker may bind and open its own (SO_REUSEADDR).
+    All ports are taken when this is made, which may raise ConfigError. The workers' ports are only bound, so that no
+    other process gets them. A worker may bind and open its own (SO_REUSEADDR).
     """
 
     def __init__(self, host: str, port: int, workers: int, visitors: Visitors) -> None:
@@ -40,7 +40,7 @@ class WorkerMetrics:
         self._restarts: Callable[[], Sequence[Mapping[str, int]]] = tuple
 
     def follow(self, restarts: Callable[[], Sequence[Mapping[str, int]]]) -> None:
-        """``restarts``: of each worker, by their reason."""
+        """``restarts``: the number for each worker, by reason."""
         self._restarts = restarts
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ class WorkerMetrics:
 
 
 async def _fetched(port: int, accept: bytes) -> bytes | None:
-    """The whole page of one worker; None where it has none to give now, since it starts or has ended."""
+    """The whole page of one worker. None if it gives none now, since it starts or has ended."""
     request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: %b\r\nConnection: close\r\n\r\n"
     received = bytearray()
     with anyio.move_on_after(FETCH_SECONDS), suppress(OSError, anyio.BrokenResourceError):

@@ -79,7 +79,7 @@ class AuthShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """The kinds and places of the credentials that an API is sent, never their values.
+    """The kinds and places of the credentials that an API gets, never their values.
 
     ``schemes``: by the document's security schemes. ``headers`` (in lower case) and ``query`` are the names of fixed
     values, ``forwarded`` (in lower case) those of headers that clients send themselves. ``certificate``: whether TLS

@@ -181,13 +181,13 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL
     if command in {"serve", "demo", "mock"}:
         warnings = (*config.warnings, *strangers, *overlooked(given, environ), *_hasty(config, environ))
-    else:  # what is about listening means nothing to a command, and a shell that completes wants to hear nothing
+    else:  # settings for listening mean nothing to a command; a completing shell wants no warnings
         warnings = () if command == "completion" else (*overlooked_auth(given), *strangers)
     return msgspec.structs.replace(config, warnings=warnings, tracing=traced, aws=aws, way=way)
 
 
 def _require_own_document(flags: Mapping[str, Given], command: Command) -> None:
-    """Whoever names a document on the command line of the demo would look in vain for its tools."""
+    """Refuses another document on the command line of the demo: its tools would be missing."""
     named = next((flag for name, flag in flags.items() if name in _DOCUMENTS), None)
     if command == "demo" and named is not None:
         raise ConfigError(named.label, "the demo has a document of its own; leave out the word demo to serve this one")

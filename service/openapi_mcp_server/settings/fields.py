@@ -22,7 +22,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class Forwarded(msgspec.Struct, frozen=True, kw_only=True):
-    """A header that an API gets from whoever calls: ``name`` towards the API, ``source`` as the client sends it."""
+    """A client's header that is passed to an API: ``name`` is its name for the API, ``source`` its name for clients."""
 
     name: str
     source: str

@@ -1,4 +1,4 @@
-"""Who may call: the settings of INBOUND_AUTH as values. No secret is kept, only what it can be compared with."""
+"""The settings of INBOUND_AUTH as values. No secret is kept, only a hash to compare it with."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     choices: tuple[str, ...]
 
-    def __call__(self, value: str) -> Any:  # noqa: ANN401 - the words are a Literal to whoever asks
+    def __call__(self, value: str) -> Any:  # noqa: ANN401 - the words are a Literal for the caller
         if value.strip().lower() not in self.choices:
             raise ValueError(f"must be one of {', '.join(self.choices)}")
         return value.strip().lower()

@@ -39,7 +39,7 @@ _LEAST_TIMEOUT_MILLISECONDS = 100
 _T = TypeVar("_T")
 
 _EXPORTS = ("OTEL_EXPORTER_OTLP_", "OTEL_TRACES_EXPORTER")
-"""Variables that are set where somebody expects spans."""
+"""Variables whose presence shows that spans are expected."""
 _SIGNED = re.compile(r"https://xray\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::443)?/")
 """AWS's own endpoints for spans, which take signed requests alone (CloudWatch User Guide, "OTLP endpoints")."""
 
@@ -77,7 +77,7 @@ class Otlp(msgspec.Struct, frozen=True, kw_only=True):
 class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     """``follows_parent``: the caller's decision to sample is kept. ``ratio`` is that of ``traceidratio``.
 
-    ``resource`` describes the service to whoever reads its spans; the name is beside it.
+    ``resource`` describes the service to readers of its spans; the name is beside it.
     """
 
     to_xray: bool

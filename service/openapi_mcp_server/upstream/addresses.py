@@ -27,9 +27,9 @@ from openapi_mcp_server.upstream.sockets import (
 )
 
 CONNECT_SECONDS = 10.0
-"""For a connection in all, its name included, where the caller sets no time of its own."""
+"""The time for a connection, its name included, if the caller sets none."""
 ATTEMPT_SECONDS = 2.0
-"""For one address of a name while others are left: an address that swallows packets must not cost the whole time."""
+"""The time for one address of a name while others are left: an address that drops packets must not take all of it."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddressKind = Literal["public", "private", "never"]
@@ -78,14 +78,14 @@ _LOCALHOST = ipaddress.IPv4Address("127.0.0.1")
 
 
 def kind(address: Address) -> AddressKind:
-    """The kind of an address, by which it may be dialled or not."""
+    """The kind of an address. It decides whether the address may be dialled."""
     if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _CARRIES_IPV4):
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return next(kind for network, kind in _SPECIAL if address.version == network.version and address in network)
 
 
 class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The rule that ALLOW_PRIVATE_NETWORKS and ALLOW_INSECURE_HTTP make."""
+    """The rule of ALLOW_PRIVATE_NETWORKS and ALLOW_INSECURE_HTTP."""
 
     allow_private: bool
     allow_insecure: bool
@@ -100,7 +100,7 @@ class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def url_problem(self, scheme: str, host: str) -> str | None:
-        """Tells what is known against a URL before its name is resolved; None if nothing is.
+        """Why a URL must not be asked, as far as known before its name is resolved; None if it may.
 
         Plain HTTP shows credentials to the whole way, so it has to be allowed, but not on the machine itself.
         """
@@ -114,8 +114,8 @@ class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def literal(host: str) -> Address | None:
-    """The address that a host is, in every spelling that resolvers take for one (inet_aton(3)): ``127.1``,
-    ``2852039166``; None for a name."""
+    """The address of a host in any spelling that resolvers accept (inet_aton(3)): ``127.1``, ``2852039166``. None for a
+    name."""
     with suppress(ValueError):
         return ipaddress.ip_address(host)
     with suppress(OSError, ValueError):  # ValueError: a letter that no resolver can be given
@@ -124,7 +124,7 @@ def literal(host: str) -> Address | None:
 
 
 class CheckedDialler:
-    """Dials what the rule allows. One bad address refuses the name: a mixed answer is how filters are tricked.
+    """Dials addresses that the rule allows. One bad address refuses the name: mixed answers are used to trick filters.
 
     Raises Refused by the rule, ConnectError or ConnectTimeout.
     """

@@ -1,6 +1,6 @@
 """A circuit breaker: an API that fails half of the time is left alone for a while, then tried with one call.
 
-It knows no clock: whoever asks says what time it is, in seconds of any clock that only goes forward.
+It has no clock. The caller passes the time, in seconds of any monotonic clock.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import deque
 from typing import Literal
 
 WINDOW = 20
-"""Attempts that are looked at, the last ones. Fewer say nothing about an API."""
+"""The number of last attempts that decide. Fewer say nothing about an API."""
 FAILED_SHARE = 0.5
 OPEN_SECONDS = 10.0
 """Long enough for a restart, short enough that nobody has to mend anything by hand afterwards."""
@@ -17,12 +17,12 @@ OPEN_SECONDS = 10.0
 BreakerState = Literal["closed", "open", "half_open"]
 """``closed``: all is well. ``open``: nothing is sent. ``half_open``: the next call is a probe, or is one already."""
 Health = Literal["good", "bad", "none"]
-"""The verdict of an attempt about the API; ``none``: that it is there, and not whether it is well (4xx, say)."""
+"""The verdict of an attempt about the API. ``none``: the API is there, but the answer (4xx, say) shows no health."""
 Ticket = Literal["call", "probe"]
 
 
 class Breaker:
-    """The breaker of one API. What `admit` lets through has to `settle`. ``opens`` false: it only ever watches."""
+    """The breaker of one API. Each ticket of `admit` must go to `settle`. If ``opens`` is false, it only watches."""
 
     def __init__(self, *, opens: bool = True) -> None:
         self._opens = opens
@@ -36,11 +36,11 @@ class Breaker:
         return "open" if now < self._open_until else "half_open"
 
     def seconds_left(self, now: float) -> float:
-        """Until the next probe; 0 if one may go now, or is under way."""
+        """Seconds until the next probe; 0 if one may go now, or is in flight."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
 
     def is_shut(self, now: float) -> bool:
-        """Whether `admit` would let nothing through."""
+        """Whether `admit` would refuse every call."""
         return self._open_until is not None and (self._probing or now < self._open_until)
 
     def admit(self, now: float) -> Ticket | None:
@@ -53,7 +53,7 @@ class Breaker:
         return "probe"
 
     def settle(self, ticket: Ticket, health: Health | None, now: float) -> None:
-        """``health`` is None if nothing came of it: whoever called went away."""
+        """Records the end of an attempt. ``health`` is None if the caller went away before."""
         if ticket == "probe":
             self._probing = False
             if health == "bad":

@@ -1,4 +1,4 @@
-"""One call to an API: attempts under one deadline, each with a bounded answer, and no surprise left unnamed."""
+"""One call to an API: attempts under one deadline, each with a bounded answer, and a name for every failure."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = 
     # its detail may hold a secret:
     (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
 )
-"""Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
+"""Every exception of h11 and the network, our error for it, and whether it is transient. The first match counts."""
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 HASTY_SECONDS = 2 * SOON_SECONDS
-"""A call that may take less has its deadlines from the beginning: it may wait so long for its place and its answer."""
+"""The longest wait for a place and the answer without a scope. A call with less time has its deadlines at once."""
 
 
 class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
+    """How APIs are asked. ``max_connections`` holds for each API, ``max_keepalive`` for all of them together."""
 
     max_connections: int = default("HTTP_MAX_CONNECTIONS")
     max_keepalive: int = default("HTTP_MAX_CONNECTIONS")
@@ -72,11 +72,11 @@ class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upstream:
-    """Sends requests to APIs. One for the whole process; enter it before the first request.
+    """Sends requests to APIs. There is one for the whole process; enter it before the first request.
 
-    It keeps no cookies, reads no proxy from the environment and follows a redirect only where a GET or HEAD stays
-    at its own origin, which is also where its credentials belong. ``turn`` waits for the turn of a client, after
-    something has come for it.
+    It keeps no cookies and reads no proxy from the environment. It follows a redirect only if a GET or HEAD stays at
+    its own origin, which is also where its credentials belong. When something has come for a client, ``turn`` waits for
+    that client's turn.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Upstream:
         return sum(gate.waiting for gate in self._gates.values())
 
     async def send(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> HttpResponse:
-        """The answer to the last attempt, whatever its status. ``deadline_seconds`` is what is left of the call; its
+        """The answer to the last attempt, whatever its status. ``deadline_seconds`` is the call's remaining time. The
         answer is counted in ``hold``.
 
         Raises an `UpstreamError`: Refused, Unreachable, Timeout, TooLarge or BadResponse.
@@ -128,8 +128,8 @@ class Upstream:
         return await self._rest(_Call(request, hold), gate, deadline_seconds)
 
     def send_at_once(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> SentCall | None:
-        """Sends a request for which nothing has to be waited for: on a kept connection, through an open gate. Where
-        there is no place at the API, it stands in line for one. None: it is for `send`."""
+        """Sends a request that has nothing to wait for: on a kept connection, through an open gate. If there is no
+        place at the API, it waits in line for one. None if it must go through `send`."""
         is_hasty = min(deadline_seconds, self._settings.attempt_seconds) < HASTY_SECONDS
         if is_hasty or request.origin.scheme != "http" or request.method == "HEAD":
             return None
@@ -149,7 +149,7 @@ class Upstream:
         return SentCall(partial(self._answer_soon, call, gate), partial(self._rest, call, gate, deadline_seconds))
 
     def _begin(self, call: _Call, now: float) -> bool:
-        """Sends the request on a kept connection; false where that cannot be at once."""
+        """Sends the request on a kept connection. False if this is not possible at once."""
         request = call.request
         repeatable = request.method in IDEMPOTENT_METHODS
         connection = self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
@@ -162,7 +162,7 @@ class Upstream:
         return True
 
     async def _enter_soon(self, call: _Call, line: InLine, gate: Gate) -> bool:
-        """Sends the request of a call that stands in line; false where that cannot be soon."""
+        """Sends the request of a call that waits in line. False if this is not possible soon."""
         ticket = await gate.enter_soon(line, self._soon)
         if ticket is None:
             return False
@@ -187,7 +187,7 @@ class Upstream:
         return result
 
     def _response(self, answer: ordinary.Answer) -> HttpResponse | None:
-        """The response, where it is a success, as it is, and as small as most are."""
+        """The response, if it is a success, small and not encoded, as most are; else None."""
         head, is_small = answer.head, len(answer.begun) <= min(SMALL_BYTES, self._settings.answer_bytes)
         if not 200 <= head.status_code < 300 or not is_small or b"content-encoding" in dict(head.headers):
             return None
@@ -197,7 +197,7 @@ class Upstream:
         return None if self._turn is None else partial(self._turn, client)
 
     async def _rest(self, call: _Call, gate: Gate, deadline_seconds: float) -> HttpResponse:
-        """All attempts, the first of which may have been begun."""
+        """Makes all attempts. The first may have begun already."""
         until = (trio.current_time() if call.asked is None else call.asked) + deadline_seconds
         ended: list[retries.AttemptOutcome] = []
         request, hold = call.request, call.hold
@@ -205,17 +205,17 @@ class Upstream:
         while True:
             try:
                 result = await self._attempt(call, gate, until)
-            except UpstreamError:  # it was not let through
+            except UpstreamError:  # the gate refused the attempt
                 if not ended:
                     raise
                 break
-            if not ended and isinstance(result, HttpResponse) and result.status < 400:  # as nearly all are
+            if not ended and isinstance(result, HttpResponse) and result.status < 400:  # the usual case
                 return result
             has_failed = isinstance(result, UpstreamError)
             if has_failed:
-                hold.shrink(kept)  # of its answer nothing is kept
+                hold.shrink(kept)  # nothing of its answer is kept
             call = _Call(request, hold)
-            if has_failed and self._turn is not None:  # as many may have at once
+            if has_failed and self._turn is not None:  # many calls may fail at the same moment
                 await self._turn(hold.client)
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)
@@ -225,7 +225,7 @@ class Upstream:
         try:
             return _told(result, ended)
         finally:
-            del result  # an error has this frame in its traceback: only the collector would find the two
+            del result  # an error's traceback holds this frame: only the collector would free the two
 
     def _gate(self, origin: Origin) -> Gate:
         gate = self._gates.get(origin)
@@ -252,7 +252,7 @@ class Upstream:
         return pause if trio.current_time() + pause + retries.LEAST_SECONDS <= until else None
 
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
-        """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
+        """Returns the answer or error of one attempt. Raises an UpstreamError if the gate refused it."""
         client = call.hold.client
         ticket = call.ticket or await gate.enter(until, client, call.line)
         result = None
@@ -269,11 +269,11 @@ class Upstream:
             with trio.CancelScope(deadline=began + seconds):  # `move_on_after` takes longer
                 return await (await self._follow(call)).response(self._joining)
             return await call.at_deadline(seconds).response(self._joining)
-        except UpstreamError as error:  # kept by no local of a frame that it has in its traceback
+        except UpstreamError as error:  # no local variable of a frame in its traceback keeps it
             return error
 
     async def _follow(self, call: _Call) -> AnswerReader:
-        """The answer at the end of the redirects that are followed."""
+        """The answer after all redirects that are followed."""
         answer = await self._carry_out(call)
         for _ in range(REDIRECT_LIMIT):
             target = redirected(call.request, answer.status, next(iter(answer.values("location")), None))
@@ -284,7 +284,7 @@ class Upstream:
         return answer
 
     async def _carry_out(self, call: _Call) -> AnswerReader:
-        """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
+        """Sends the request, and again if the API had closed a kept connection and repeating does no harm."""
         origin, way = call.request.origin, call.request.way
         repeatable = call.request.method in IDEMPOTENT_METHODS
         try:
@@ -316,7 +316,7 @@ class Upstream:
         return answer
 
     async def _read_body(self, connection: Connection, answer: AnswerReader, call: _Call) -> None:
-        """Reads the body to its end, or that of a stream as far as it gets."""
+        """Reads the body to its end. A stream is read as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
                 for _ in answer.add(piece):
@@ -341,19 +341,19 @@ class Upstream:
 
 
 class SentCall(NamedTuple):
-    """A request that was sent at once, or stands in line to be. ``soon`` is asked first and needs no cancel scope: the
-    answer, where its place and it come within `SOON_SECONDS` each, and it is whole, small and a success. Otherwise
-    ``rest`` must be asked. Both raise what `Upstream.send` raises."""
+    """A request that was sent at once, or waits in line. ``soon`` must be asked first and needs no cancel scope. It
+    gives an answer that is whole, small and a success, if the place and the answer come within `SOON_SECONDS` each.
+    Otherwise ``rest`` must be asked. Both raise what `Upstream.send` raises."""
 
     soon: Callable[[], Awaitable[HttpResponse | None]]
     rest: Callable[[], Awaitable[HttpResponse]]
 
 
 class _Call:
-    """How far a call has got. Its deadline may come at any point, and has to know what there is to tell.
+    """The progress of a call. Its deadline may come at any point, and needs to know what can be told then.
 
-    ``connection`` and ``ticket`` are of one that was begun, until it is gone on with, ``line`` of one that waits for
-    its place; ``asked``: when it was to be sent at once.
+    ``connection`` and ``ticket`` belong to a call that has begun, until it is continued. ``line`` belongs to a call
+    that waits for its place. ``asked`` is the time at which it was to be sent at once.
     """
 
     def __init__(self, request: HttpRequest, hold: Hold, asked: float | None = None) -> None:
@@ -369,7 +369,7 @@ class _Call:
         self.answer: AnswerReader | None = None
 
     def begin(self) -> None:
-        """Another exchange: of what the last one has answered nothing is kept."""
+        """Begins another exchange. Nothing of the last answer is kept."""
         self.may_be_sent = True
         self.hold.shrink(self._kept)
 
@@ -385,7 +385,7 @@ class _Call:
 
 
 def _told(result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutcome]) -> HttpResponse:
-    """Returns what the caller gets after attempts that ended so; raises what is an error."""
+    """Returns the last result with the number of its retries. Raises it if it is an error."""
     made = len(ended) - 1
     doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
     if isinstance(result, UpstreamError):
@@ -394,12 +394,12 @@ def _told(result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutco
         try:
             raise result
         finally:
-            del result  # likewise
+            del result  # see `_rest`
     return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
 def _ours(error: Exception, call: _Call) -> UpstreamError:
-    """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
+    """Translates a library's exception into one of our errors, with the exception as its cause."""
     _, kind, text, transient = next(row for row in _FAILURES if isinstance(error, row[0]))
     return kind(
         text.format(origin=call.request.origin, detail=reason(error)),

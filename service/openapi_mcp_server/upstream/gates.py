@@ -1,7 +1,7 @@
 """The gate in front of one API: its connections, the queue for them, its breaker, its budget for retries.
 
-Each origin has its own, so one that is slow or down takes nothing from the others. There are as many as the
-documents name origins.
+Each origin has its own gate, so a slow or dead origin takes nothing from the others. There is one for each origin in
+the documents.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.soon import Soon
 
 QUEUE_LIMIT = 1_000
-"""Calls of one client that may wait for a connection to one API. More are refused at once: they would only wait for
-their deadline."""
+"""Calls of one client that may wait for a connection to one API. Further calls are refused at once: they would only
+wait until their deadline."""
 OTHERS_SHARE = 10
-"""One connection in so many is not for the client that has all others: 100 calls that an API does not answer take 30 s,
-for which whoever comes next would wait."""
+"""One connection in so many is kept from a client that has all the others. If an API does not answer, 100 calls of one
+client last 30 s, and other clients would wait for all of it."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ class Gate:
         return self._places.all_waiting() + self._early
 
     async def enter(self, until: float, client: str = "", line: InLine | None = None) -> Ticket:
-        """A place for one attempt of this client, to be given back with `leave`. ``until`` is the call's deadline;
-        ``line``: where it stands already.
+        """A place for one attempt of this client, to be given back with `leave`. ``until`` is the call's deadline.
+        ``line`` is its place in the line, if it has one already.
 
         Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
         """
@@ -78,8 +78,8 @@ class Gate:
         return self._admitted(client)
 
     def enter_at_once(self, now: float, client: str) -> Ticket | InLine | None:
-        """The same where at most a place has to be waited for, for which the call then stands in line; None where more
-        has, and where `enter` would refuse."""
+        """The same without waiting: a place, or a wait in the line for one. None if the call would have to wait for
+        something else, or if `enter` would refuse."""
         if self._pace is not None or self.breaker.state(now) != "closed":
             return None
         if self._places.take_at_once(client):
@@ -87,11 +87,11 @@ class Gate:
         return None if self._is_full(client) else self._places.line_up(client)
 
     async def enter_soon(self, line: InLine, soon: Soon) -> Ticket | None:
-        """The same for who stands in line; None: it is for `enter`. Raises Refused."""
+        """The same for a call in the line. None if it must go on with `enter`. Raises Refused."""
         return self._admitted(line.client) if await soon.has_place(line, self._places) else None
 
     def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None, client: str = "") -> None:
-        """``result`` is None if nobody waited for it any more."""
+        """Gives the place back. ``result`` is None if nobody waited for it any more."""
         self._places.give_back(client)
         now = trio.current_time()
         before = self.breaker.state(now)
@@ -105,7 +105,7 @@ class Gate:
             self._report(before, after)
 
     def spend_retry(self) -> bool:
-        """One out of the budget; false if there is none left, or if it would be refused anyway."""
+        """Takes one retry from the budget. False if none is left, or if it would be refused anyway."""
         return not self.breaker.is_shut(trio.current_time()) and self.budget.spend()
 
     async def _turn(self, pace: Pace, until: float, client: str) -> None:
@@ -116,7 +116,7 @@ class Gate:
             self._early -= 1
 
     def _admitted(self, client: str) -> Ticket:
-        """The ticket of who has a place. Raises Refused."""
+        """The ticket for a call that has a place. Raises Refused."""
         ticket = self.breaker.admit(trio.current_time())
         if ticket is None:  # it has opened while this call was waiting
             self._places.give_back(client)

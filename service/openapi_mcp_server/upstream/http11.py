@@ -1,8 +1,7 @@
-"""One HTTP/1.1 connection to an API. h11 reads and writes what is not ordinary; this is the I/O, and the limits on
-what is believed.
+"""One HTTP/1.1 connection to an API: the I/O and the limits. h11 reads and writes messages that are not ordinary.
 
-The connection of httpcore2 is not used: what an API sends after the end of a body stays in its buffer and is taken
-for the answer to the next request on that connection (2.16, tried; a test here holds ours to the opposite).
+The connection of httpcore2 is not used. Data that an API sends after the end of a body stays in its buffer, and is
+taken for the answer to the next request on that connection (2.16, tried). A test here proves the opposite for ours.
 """
 
 from __future__ import annotations
@@ -18,34 +17,34 @@ from openapi_mcp_server.upstream.sockets import ReadError, Stream, WriteError
 from openapi_mcp_server.upstream.soon import Soon
 
 READ_BYTES = 64 * 1024
-"""Bytes asked of the socket at once."""
+"""Bytes of one read from the socket."""
 WRITE_BYTES = 256 * 1024
-"""Bytes of a request that are written at once."""
+"""Bytes of one write of a request."""
 INCOMPLETE_LIMIT = 64 * 1024
-"""Bytes that may wait to become something whole: a status line with all headers, a chunk's header, the trailers.
-So it bounds the number of headers too; big APIs stay under 16 KiB."""
+"""Bytes that may wait for the end of an element: a status line with all headers, a chunk's header, the trailers. This
+limits the number of headers, too; big APIs stay under 16 KiB."""
 _VERSIONS = (b"1.1", b"1.0")
 INFORMATIONAL_LIMIT = 20
-"""1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
+"""The most 1xx answers before the real one. No request asks for any, so a handful is generous."""
 FIELDS_LIMIT = 1_000
-"""Header fields of an answer; in 64 KiB there is room for 13,000 of one letter."""
+"""The most header fields of an answer; 64 KiB would have room for 13,000 of one letter."""
 PIECES_FREE, BYTES_PER_PIECE = 32_768, 64
-"""Chunks, or reads of a socket, that a body may come in: so many, and one more for so many bytes each. A row of a table
-in each is common; a byte in each costs 4 µs, 40 s for the largest answer."""
+"""The most chunks or reads of a body: so many, and one more for each so many bytes. A chunk for each row of a table is
+common. A chunk for each byte costs 4 µs, 40 s for the largest answer."""
 PIECES_AT_ONCE = 256
-"""Taken without a look at the other tasks: a millisecond."""
+"""Chunks that are read before other tasks run: a millisecond."""
 
 
 Turn = Callable[[], Awaitable[None]]
-"""Waits, after something has come from the API, until it is the turn of the client whose call it is for."""
+"""Waits for the turn of the call's client, after something has come from the API."""
 
 _NOT_USED = h11.Connection(h11.CLIENT)
-"""In the place of one, where there is nothing for it to do."""
+"""Waits for nothing, if turns are not used."""
 
 
 class FreeingH11(h11.Connection):
-    """h11, also for requests that this server is sent. h11 raises an error from a method of the error itself, whose
-    frame would hold it, and it everything of a call with its body, until the next collection."""
+    """h11, for requests to this server, too. h11 raises an error in a method of the error itself. That frame would keep
+    the error, and with it the whole call and its body, until the next collection."""
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
         try:
@@ -55,11 +54,11 @@ class FreeingH11(h11.Connection):
 
 
 class Ended(h11.RemoteProtocolError):
-    """The API closed the connection before its answer was whole: not a fault of its HTTP."""
+    """The API closed the connection before its answer was whole. This is no violation of HTTP."""
 
 
 class Connection:
-    """Carries one request at a time. Raises what h11 and `sockets` raise; whoever holds it maps that.
+    """Carries one request at a time. Raises the errors of h11 and `sockets`, which its holder translates.
 
     It must be closed after any exception, after an answer that was not read to its end, and when `recycle` says so.
     """
@@ -81,7 +80,7 @@ class Connection:
 
     @property
     def was_stale(self) -> bool:
-        """It had been kept, and the API closed it without one byte of an answer to the last request."""
+        """Whether it had been kept, and the API closed it without one byte of an answer to the last request."""
         return self._requests > 1 and not self._heard
 
     async def ask(
@@ -96,7 +95,8 @@ class Connection:
         return await self._answered(request, body, await self._read(READ_BYTES))
 
     def begin(self, data: bytes, turn: Turn | None = None) -> bool:
-        """Sends an ordinary request, encoded, as far as a plain socket takes it at once. False: there is none."""
+        """Sends an encoded ordinary request, as far as a plain socket takes it at once. False if there is no such
+        socket."""
         plain = self._stream.plain
         if plain is None:
             return False
@@ -111,7 +111,7 @@ class Connection:
         return True
 
     async def soon(self, soon: Soon) -> ordinary.Answer | None:
-        """The answer to what was begun, if it is soon there, ordinary and whole; else `go_on` is to be asked."""
+        """The answer to the request that was begun, if it comes soon, ordinary and whole. Otherwise call `go_on`."""
         plain = self._stream.plain
         if plain is None or self._unsent or not await soon.is_readable(plain):
             return None
@@ -128,7 +128,7 @@ class Connection:
         return None if answer is None or answer.missing else answer
 
     async def go_on(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> h11.Response | ordinary.Head:
-        """As `ask`, after the same request was begun."""
+        """The same as `ask`, after `begin` with the same request."""
         if self._unsent:
             await self._write(self._unsent, b"")
             self._unsent = b""
@@ -138,7 +138,7 @@ class Connection:
         return await self._answered(request, body, await self._read(READ_BYTES) if received is None else received)
 
     def _next(self, turn: Turn | None) -> None:
-        """Another request."""
+        """Prepares for another request."""
         self._turn = turn
         self._requests += 1
         self._heard = False
@@ -159,7 +159,8 @@ class Connection:
         return await self._head(received)
 
     def _begin(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> bytes:
-        """h11 takes over, and has written this head. Raises LocalProtocolError for what cannot be written."""
+        """Makes h11 take over, as if it had written this head. Raises LocalProtocolError for a head that cannot be
+        written."""
         self._h11 = FreeingH11(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
         head = self._h11.send(
             h11.Request(method=request.method, target=request.target, headers=_encoded(request.headers))
@@ -170,7 +171,7 @@ class Connection:
         return head or b""
 
     async def _head(self, received: bytes) -> h11.Response:
-        """The head of an answer that begins with these bytes."""
+        """Reads the head of an answer that begins with these bytes."""
         self._h11.receive_data(received)
         if not received:
             self._last_event()
@@ -228,7 +229,7 @@ class Connection:
         return received
 
     def _count(self, size: int) -> bool:
-        """Whether it is time to look at the other tasks. Raises for a body in crumbs."""
+        """Whether it is time for other tasks. Raises an error for a body in too many pieces."""
         self._pieces += 1
         self._size += size
         if self._pieces > PIECES_FREE + self._size // BYTES_PER_PIECE:
@@ -236,8 +237,8 @@ class Connection:
         return self._pieces % PIECES_AT_ONCE == 0
 
     async def _write(self, head: bytes, body: bytes) -> None:
-        """In one piece where it fits: one system call, one packet. Of a larger one TLS and whatever else is below make
-        several copies, so that goes in pieces."""
+        """Writes a small request in one piece: one system call, one packet. TLS would make several copies of a large
+        one, so it is written in pieces."""
         first = max(0, WRITE_BYTES - len(head))
         try:
             await self._stream.write(head + body[:first] if body else head)
@@ -247,7 +248,7 @@ class Connection:
             pass  # an API may answer (413, say) and close before it has read everything: the answer is there to be read
 
     def recycle(self) -> bool:
-        """Makes it ready for another request; false if it cannot be."""
+        """Makes the connection ready for another request. False if this is not possible."""
         self._received = None
         state = self._h11
         if state is _NOT_USED:
@@ -256,7 +257,7 @@ class Connection:
         return whole and not state.trailing_data[0]
 
     def is_quiet(self) -> bool:
-        """Whether nothing has arrived since the last answer: neither an end nor bytes that nobody asked for."""
+        """Whether nothing has arrived since the last answer, neither an end nor unexpected bytes."""
         return self._stream.is_quiet()
 
     async def close(self) -> None:
@@ -287,8 +288,8 @@ def _encoded(headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 
 def _require_one_reading(head: h11.Response) -> None:
-    """Refuse what two readers take for different answers: RFC 9112 section 6.3 has it handled as an error, since the
-    length that one of them believes leads into the next answer of a kept connection.
+    """Refuses answers that two readers may understand differently. RFC 9112 section 6.3 calls this an error: by the
+    other length, the end of the answer is within the next answer of a kept connection.
     """
     if head.http_version not in _VERSIONS:
         raise h11.RemoteProtocolError(f"it calls itself HTTP/{head.http_version.decode('ascii')}")
@@ -298,7 +299,7 @@ def _require_one_reading(head: h11.Response) -> None:
 
 
 async def close(stream: Stream) -> None:
-    """Closes at once, whatever the caller's own cancellation: a farewell (TLS close_notify) would wait for the peer."""
+    """Closes at once, even if the caller is cancelled. A TLS close_notify would wait for the peer."""
     with trio.CancelScope(shield=True) as scope:
         scope.cancel()
         await stream.close()

@@ -1,8 +1,8 @@
-"""Addresses of names, by the system's resolver: one lookup of a name at a time, and nobody waits for another's.
+"""Resolves names by the system's resolver, with one lookup for a name at a time. No name waits for another.
 
-`getaddrinfo` blocks, for 20 s and more where a name server is down. Each lookup has a thread of its own, so that a name
-that does not resolve keeps no thread from the others, from files or from standard input; whoever asks for a name
-meanwhile waits for the same lookup. There are as many threads as documents name hosts, at most.
+`getaddrinfo` blocks, for 20 s and more if a name server is down. Each lookup has its own thread, so a name that does
+not resolve takes no thread from other names, from files or from standard input. Further callers with the same name wait
+for the same lookup. There are at most as many threads as hosts in the documents.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Entries = list[tuple[Any, ...]]
 
 
 class Lookups:
-    """Raises what `socket.getaddrinfo` raises. A caller that leaves stops waiting; the lookup goes on by itself."""
+    """Raises the errors of `socket.getaddrinfo`. A caller that leaves stops waiting; the lookup continues."""
 
     def __init__(self, ask: Callable[..., Entries] = socket.getaddrinfo) -> None:
         self._ask = ask
@@ -59,7 +59,7 @@ class _Lookup:
         self.answer: Entries | Exception = []
 
     def delivery(self, finished: Callable[[], object]) -> Callable[[outcome.Outcome[Entries]], None]:
-        """Takes the answer, in the thread, to the loop."""
+        """Passes the answer from the thread to the loop."""
         loop = trio.lowlevel.current_trio_token()
 
         def settle(answer: outcome.Outcome[Entries]) -> None:
@@ -81,8 +81,8 @@ def _error(answer: outcome.Outcome[Entries]) -> Exception:
 
 
 def _shortage() -> OSError | None:
-    """The error that the resolver hid, if this process has no descriptor left: it answers as if there were no such
-    name (glibc 2.36)."""
+    """The error that the resolver hides if this process has no descriptor left: glibc 2.36 then says that there is no
+    such name."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The requests and answers that nearly all are, encoded and read without a protocol's machinery (docs/adr/0033).
+"""Encodes and reads ordinary requests and answers without a protocol library (docs/adr/0033).
 
-Whatever is not encoded exactly as here is for h11: nothing is refused in this module, and what it takes h11 would write
-and read in the same way, which tests try with generated requests and answers.
+Everything else is left to h11. Nothing is refused in this module, and h11 would write and read the same messages in the
+same way. Tests compare both with generated requests and answers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ANSWER = re.compile(
 _FRAMING = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
 )
-"""Fields that say how a message is carried: where a request has one of its own, h11 says whether it may."""
+"""Fields that say how a message is transferred. If a request sets one itself, h11 decides whether it may."""
 _CARRYING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
 _KEPT = {(b"connection", b"keep-alive"), (b"connection", b"Keep-Alive")}
 _LINE: Callable[[tuple[str, str]], str] = "%s: %s\r\n".__mod__
@@ -35,14 +35,14 @@ _WITHOUT_BODY = frozenset({204, 304})
 _USER_AGENT = f"openapi-mcp-server/{__version__}"
 _FIELDS_LIMIT = 100
 _CHUNKS_LIMIT = 256
-"""More are read as they are by h11: with a look at the other tasks, and counted."""
+"""An answer with more chunks is read with h11, which counts them and lets other tasks run."""
 
 Header = tuple[bytes, bytes]
 
 
 class OrdinaryMessage(NamedTuple):
-    """The head of a request, in the order in which it is encoded; values are latin-1 text. ``is_ordinary``: none of its
-    fields but our own says how it is carried."""
+    """The head of a request, in the order in which it is encoded. Values are latin-1 text. ``is_ordinary``: only our
+    own fields say how it is transferred."""
 
     method: str
     target: str
@@ -59,7 +59,7 @@ class Head(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """``begun``: what has come of its body, as it is meant; ``missing``: bytes of it that have not."""
+    """``begun``: the received part of its body, without chunk headers. ``missing``: bytes still to come."""
 
     head: Head
     begun: bytes
@@ -67,7 +67,7 @@ class Answer(NamedTuple):
 
 
 def carries(names: Iterable[str]) -> bool:
-    """Whether a field among these says how a message is carried. ``names`` in lower case."""
+    """Whether one of these fields says how a message is transferred. ``names`` are in lower case."""
     return not _FRAMING.isdisjoint(names)
 
 
@@ -79,7 +79,7 @@ def encoded_whole(request: HttpRequest) -> bytes | None:
 
 
 def message_of(request: HttpRequest) -> OrdinaryMessage:
-    """The head of a request, with the fields that every one of ours has."""
+    """The head of a request, with the fields that all our requests have."""
     own = {name.lower() for name, _ in request.headers}
     headers = [("Host", request.authority or request.origin.authority)]
     if "user-agent" not in own:  # which some APIs let their callers set
@@ -94,7 +94,7 @@ def message_of(request: HttpRequest) -> OrdinaryMessage:
 
 
 def encoded(request: OrdinaryMessage) -> bytes | None:
-    """The head as bytes. None: it is for h11 to say whether it can be encoded."""
+    """The head as bytes. None if h11 must decide whether it can be encoded."""
     start = f"{request.method} {request.target} HTTP/1.1\r\n"
     if not request.is_ordinary or not start.isascii():
         return None
@@ -109,8 +109,8 @@ def encoded(request: OrdinaryMessage) -> bytes | None:
 
 
 def read(data: bytes) -> Answer | None:
-    """An answer whose head is whole, and its body as well where it comes in chunks; nothing follows it. None: it is for
-    h11 to say what it is."""
+    """An answer with a whole head, and nothing after its end. A body in chunks is whole, too. None if h11 must read
+    it."""
     found = _ANSWER.match(data)
     if found is None or int(found[1]) in _WITHOUT_BODY:
         return None
@@ -127,7 +127,7 @@ def read(data: bytes) -> Answer | None:
 
 
 def _unchunked(data: bytes) -> bytes | None:
-    """The body in chunks without extensions and trailers, which ends where the data does; else None."""
+    """A body in chunks without extensions and trailers, decoded, if it ends where the data ends; else None."""
     pieces: list[bytes] = []
     at = 0
     while not data.startswith(_LAST_CHUNK, at):

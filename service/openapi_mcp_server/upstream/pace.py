@@ -1,4 +1,4 @@
-"""How fast one API is asked: API_RATE_LIMIT requests a second, and not before it wants to be asked again."""
+"""Limits requests to one API to API_RATE_LIMIT a second, and keeps to its Retry-After."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 HOLD_SECONDS = 300.0
-"""The longest that an API is left alone for its Retry-After: one that says a day has made a mistake."""
+"""The longest Retry-After that is kept to: an API that says a day has made a mistake."""
 
 
 class Pace:
-    """Requests have their turns in the order in which they came, those of several clients one of each; as many as fit
-    into a second may go at once.
+    """Gives turns to requests in their order; several clients take turns. As many as fit into a second may go at once.
 
     ``shared``: where the turns of all tasks are given out. While it is not there, this task takes its share of them."""
 
@@ -34,7 +33,7 @@ class Pace:
         self._line = FairPlaces(1)
 
     async def turn(self, until: float, client: str = "") -> None:
-        """Waits. Raises Refused where it would be over after ``until`` only; nothing was sent then."""
+        """Waits for a turn. Raises Refused if it would come after ``until``; nothing was sent then."""
         if self._shared is None:
             await self._own_turn(until, self._rate, client)
         elif not await self._shared_turn(self._shared, until):
@@ -54,7 +53,7 @@ class Pace:
             raise self._too_late(at)
         with anyio.CancelScope(deadline=until) as scope:
             await self._line.take(client)
-        if scope.cancelled_caught:  # others have come since, whose turn was before this one
+        if scope.cancelled_caught:  # requests that came later have had an earlier turn
             raise self._too_late(self._next(slack))
         try:
             while (at := self._next(slack)) > anyio.current_time():
@@ -90,7 +89,7 @@ class Pace:
         return Refused(f"{problem} is in {seconds} s", outcome_unknown=False)
 
     def _left_alone(self) -> Refused:
-        """It has asked for that while the call was waiting."""
+        """The error for a Retry-After that came while the call was waiting."""
         return Refused(f"{self._origin} asks to be left alone; try again later", outcome_unknown=False)
 
 

@@ -1,7 +1,7 @@
-"""The connections to all APIs: dialled through the address rule, kept while they are of use, bounded.
+"""The connections to all APIs: dialled through the address rule, kept while they are useful, and bounded.
 
-A connection belongs to one caller from `take` to `give_back` or `drop`, and nothing is awaited in between that could
-lose it: a cancelled call leaves nothing behind.
+A connection belongs to one caller from `take` to `give_back` or `drop`. No await in between can lose it, so a cancelled
+call leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ more, and a request that meets the closing has an unknown outcome."""
 
 
 Ways = Callable[[str], Way | None]
-"""An API's own way by its name, None where it is the usual one."""
+"""An API's own way by its name; None for the usual way."""
 
 
 def only_usual(api: str) -> Way | None:  # noqa: ARG001 - the type's
@@ -59,7 +59,7 @@ class Connections:
         return None
 
     def put_back(self, connection: Connection) -> None:
-        """It was not used after all."""
+        """Puts back a connection that was not used."""
         self._idle.append(connection)
 
     async def dial(self, origin: Origin, way: str) -> Connection:
@@ -67,7 +67,7 @@ class Connections:
         return Connection(origin, await self._connect(origin, self._ways(way) if way else None), way)
 
     async def give_back(self, connection: Connection) -> None:
-        """After an answer: keeps the connection if it can carry another."""
+        """Keeps the connection after an answer, if it can be used again."""
         if not connection.recycle() or not self._idle_limit:
             await self.drop(connection)
             return
@@ -80,7 +80,7 @@ class Connections:
         await connection.close()
 
     async def close(self) -> None:
-        """Closes what is idle; what is taken is its holder's to drop."""
+        """Closes idle connections. A connection in use is dropped by its holder."""
         while self._idle:
             await self.drop(self._idle.pop())
 

@@ -1,7 +1,7 @@
 """Connections through an HTTP proxy: a CONNECT tunnel for each (RFC 9110 section 9.3.6), also for http://.
 
-The proxy resolves names, so the address rule sees an address only where the URL has one; a name is the proxy's to
-refuse. The proxy itself is named by the operator, so that it may be at a private address.
+The proxy resolves names, so the address rule sees an address only if the URL has one. The proxy must refuse bad names
+itself. The operator chooses the proxy, so it may be at a private address.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r)")
 
 
 class ProxyDialler:
-    """``direct``: for what the operator wants reached without the proxy, and for this machine."""
+    """``direct``: the dialler for hosts without the proxy, and for this machine."""
 
     def __init__(self, proxy: Proxy, rule: AddressRule, direct: Dialler, to_proxy: Dialler | None = None) -> None:
         self._proxy = proxy
@@ -82,7 +82,8 @@ class ProxyDialler:
 
 
 async def _head(stream: Stream) -> bytes:
-    """The whole head of the answer; whatever follows it is no part of a tunnel that nobody has spoken in yet."""
+    """The whole head of the answer. Data after it cannot belong to the tunnel, since nothing was sent through it
+    yet."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         piece = await stream.read(_HEAD_BYTES)

@@ -1,4 +1,4 @@
-"""An answer while it arrives: its head, and its body decoded, never more of it than the limit."""
+"""An answer while it arrives: its head, and its decoded body up to the limit."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from openapi_mcp_server.upstream.ordinary import Head
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
 _JOINED_BESIDE = 1024 * 1024
-"""Bytes from which on `bytes.join` lets go of the interpreter: 10 MB take 4 ms, most of it for memory that is new."""
+"""From this size on, `bytes.join` releases the interpreter's lock. 10 MB take 4 ms, most of it for new memory."""
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _BARE_DEFLATE = -zlib.MAX_WBITS
 _GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
-"""Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
+"""The steps of room for an answer without a length. After them there is room for the largest answer."""
 _OF_BASE64 = 4 / 3
-"""Bytes that a picture takes as text, which is what becomes of an answer at most where it is cut to a budget."""
+"""The growth of a picture as base64 text, which is the largest growth of an answer that is cut to a budget."""
 MEMBERS_LIMIT = 1_000
-"""Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
+"""The most gzip members of one answer. Writers of blocks make one for each 64 kB. An empty one costs 5 µs."""
 _PACKED_EXTRA = 64 * 1024
-"""Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
+"""Bytes that gzip may add to data that it cannot compress. Longer data decodes to too much, or to nothing."""
 
 
 MOST_CODINGS = 2
-"""Codings that one answer may have: a server packs what its application has packed. More of them hide a bomb."""
+"""The most codings of one answer: a server may compress the compressed data of its application. More hide a bomb."""
 BETWEEN_BYTES = 10 * 1024 * 1024 + _PACKED_EXTRA
-"""Bytes that may still be packed once the outer coding is undone: 64 kB could become 64 MB, and nothing after that."""
+"""The most bytes that are still compressed after the outer coding: 64 kB could become 64 MB."""
 
 
 class AnswerReader:
-    """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. What is longer
-    by its own word is so from its first piece on, unless its beginning is of use. ``room``: bytes that are counted for;
-    beyond them, it waits for more.
+    """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. If its declared
+    length exceeds the limit, it is full from the first piece on, unless its beginning is useful. ``room``: the counted
+    bytes; beyond them it waits for more.
 
     ``cut`` says in words why the body will not be whole. Raises BadResponse for an encoding that was not asked for.
     """
@@ -67,8 +67,8 @@ class AnswerReader:
         return [value for key, value in self._headers if key == name]
 
     async def response(self, joining: trio.CapacityLimiter) -> HttpResponse:
-        """The answer as far as it has arrived, which is put together beside the loop where it is large. Asked once.
-        ``joining``: how many are at a time, each of which takes its bytes twice meanwhile."""
+        """The answer as far as it has arrived. A large one is joined in a thread. Call it once. ``joining`` limits the
+        answers that are joined at a time, since each takes twice its size meanwhile."""
         is_large = self._size >= _JOINED_BESIDE
         return HttpResponse(
             status=self.status,
@@ -79,15 +79,15 @@ class AnswerReader:
         )
 
     def _joined(self) -> bytes:
-        """The pieces are freed one after the other: to free all of 10 MB is one call of 1 ms."""
+        """Frees the pieces one after the other: freeing 10 MB at once is one call of 1 ms."""
         body = b"".join(self._pieces)
         while self._pieces:
             self._pieces.pop()
         return body
 
     def add(self, piece: bytes) -> Iterable[None]:
-        """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not packed although
-        it says so."""
+        """Yields when `make_room` must be called next. Raises BadResponse for data that is not compressed although its
+        header says so."""
         if self._inflater is not None:
             return self._unpack(piece, self._inflater)
         self._keep(piece)
@@ -105,7 +105,7 @@ class AnswerReader:
         self._pieces.append(decoded[:room] if self.is_full else decoded)
 
     async def make_room(self, hold: Hold) -> None:
-        """Makes room for as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
+        """Makes room for the answer's declared length, or step by step if there is none. Raises NoRoom."""
         least = self._size if self._inflater is not None else max(self._size, self._declared)
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
@@ -128,12 +128,12 @@ class AnswerReader:
 
 
 def whole_response(head: Head, body: bytes) -> HttpResponse:
-    """The whole answer, of which nothing is packed."""
+    """The whole answer, without any coding."""
     return HttpResponse(status=head.status_code, reason=head.reason.decode("latin-1"), headers=_told(head), body=body)
 
 
 def _told(head: h11.Response | Head) -> tuple[tuple[str, str], ...]:
-    """The headers, without cookies: these are kept for no other call, and of no use to a model."""
+    """The headers without cookies, which are kept for no other call and are useless to a model."""
     fields = [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers if name != b"set-cookie"]
     return tuple(fields)
 
@@ -153,7 +153,7 @@ class Inflater:
         self._members = 0
 
     def unpacked(self, packed: bytes) -> Iterator[bytes]:
-        """The content of a packed piece, in steps of 64 kB. Raises BadResponse for what is not packed."""
+        """The content of a compressed piece, in steps of 64 kB. Raises BadResponse for data that is not compressed."""
         if self._outer is None:
             yield from self._inflated(packed)
             return
@@ -208,8 +208,8 @@ def _broken(problem: str) -> BadResponse:
 
 
 def inflater(content_encoding: str) -> Inflater | None:
-    """The inflater for a body with these codings, which are named in the order in which they were applied (RFC 9110
-    section 8.4); None for one that is as it is.
+    """The inflater for a body with these codings, in the order in which they were applied (RFC 9110 section 8.4). None
+    for a body without codings.
 
     Only gzip is asked for; some send deflate all the same. Raises BadResponse for any other.
     """
@@ -230,4 +230,4 @@ def inflater(content_encoding: str) -> Inflater | None:
 
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _NO_CODINGS = frozenset({"identity", "utf-8", "utf8", "none"})
-"""The last three are none by RFC 9110, and are sent by programs that mean the charset, or nothing."""
+"""The last three are not in RFC 9110. Programs send them and mean the charset, or nothing."""

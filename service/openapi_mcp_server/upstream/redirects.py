@@ -1,4 +1,4 @@
-"""Which redirects are followed: those of a GET or HEAD to its own origin, where its credentials belong as well."""
+"""Follows redirects of a GET or HEAD to its own origin, where its credentials belong as well."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.origins import DEFAULT_PORTS, Origin
 
 REDIRECT_LIMIT = 3
-"""One after another."""
+"""The most redirects one after another."""
 
 
 def redirected(request: HttpRequest, status: int, location: str | None) -> HttpRequest | None:
-    """The request that an answer asks for instead, if it is one that we make. ``location`` is its header field."""
+    """The request that a redirect asks for, if it may be followed. ``location`` is its header field."""
     if status not in {301, 302, 303, 307, 308}:
         return None
     if request.method not in {"GET", "HEAD"} or request.body is not None:

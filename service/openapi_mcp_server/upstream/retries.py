@@ -20,7 +20,7 @@ no answer. ``refused``: the API did nothing and says when to come back. ``server
 ``final``: every other answer, and every error that another attempt would only repeat."""
 
 RETRIES_LIMIT = 5
-"""The most that may be set: a model waits meanwhile, and what has failed six times is better said."""
+"""The largest setting: a model waits meanwhile, and should learn of a request that has failed six times."""
 RETRIES: Mapping[AttemptOutcome, int] = {
     "not_sent": RETRIES_LIMIT,
     "unknown": RETRIES_LIMIT,
@@ -30,8 +30,8 @@ RETRIES: Mapping[AttemptOutcome, int] = {
 }
 """How many retries there may have been for an attempt with this outcome to be followed by another."""
 LASTING_5XX = frozenset({501, 505, 506, 507, 508, 510, 511})
-"""About this request, not about this moment (RFC 9110 sections 15.6.2 and 15.6.6; RFC 2295; RFC 4918; RFC 5842;
-RFC 2774; RFC 6585). Unregistered ones count as 500 (RFC 9110 section 15)."""
+"""Statuses that depend on the request, not on the moment (RFC 9110 sections 15.6.2 and 15.6.6; RFC 2295; RFC 4918;
+RFC 5842; RFC 2774; RFC 6585). Unregistered ones count as 500 (RFC 9110 section 15)."""
 PAUSE_SECONDS = 0.1
 PAUSE_LIMIT_SECONDS = 2.0
 LEAST_SECONDS = 1.0
@@ -44,7 +44,7 @@ SAVED_RETRIES = 10
 
 
 def outcome(result: HttpResponse | UpstreamError) -> AttemptOutcome:
-    """The outcome that an attempt came to."""
+    """The outcome of an attempt."""
     if isinstance(result, UpstreamError):
         if not result.transient:
             return "final"
@@ -55,12 +55,12 @@ def outcome(result: HttpResponse | UpstreamError) -> AttemptOutcome:
 
 
 def is_transient(status: int) -> bool:
-    """Whether a status says that the API is not well at the moment."""
+    """Whether a status says that the API has a temporary fault."""
     return status >= 500 and status not in LASTING_5XX
 
 
 def may_repeat(ended: AttemptOutcome, method: str, *, retries: int, limit: int) -> bool:
-    """After ``retries`` retries, of which ``limit`` are allowed in all."""
+    """Whether another retry is allowed after ``retries`` of at most ``limit``."""
     if ended != "not_sent" and method not in IDEMPOTENT_METHODS:
         return False
     return retries < min(limit, RETRIES[ended])
@@ -72,10 +72,10 @@ def pause(retries: int, asked: float | None, chance: float) -> float:
 
 
 def retry_after(answer: HttpResponse, now: float) -> float | None:
-    """Seconds that the API asks to wait (RFC 9110 section 10.2.3); None if it does not say, or not legibly.
+    """Seconds that the API asks to wait (RFC 9110 section 10.2.3); None without a valid value.
 
-    ``now`` is the time since the epoch. It is the API's own time where the answer has a ``Date``: then nothing
-    depends on two clocks that agree.
+    ``now`` is the time since the epoch. If the answer has a ``Date``, the API's own time is used: then the two
+    clocks need not agree.
     """
     value = (answer.header("retry-after") or "").strip()
     if _DIGITS.fullmatch(value):

@@ -1,8 +1,8 @@
-"""Limits that hold over all tasks, in a Valkey or Redis of theirs (SHARED_STATE).
+"""Limits that hold over all tasks, in a shared Valkey or Redis (SHARED_STATE).
 
-One script in the store decides over a turn by the store's own clock, so tasks need not agree on the time. A call asks
-once and waits for 50 ms at most. After a failure no call asks: the connection is made again beside them, and until then
-each limit is divided by the number of processes that were last seen, or that were said to be there.
+One script in the store decides about a turn by the store's own clock, so tasks need not agree on the time. A call asks
+once and waits for 50 ms at most. After a failure no call asks. The connection is made again in the background. Until
+then each limit is divided by the number of processes that were last seen, or that were configured.
 """
 
 from __future__ import annotations
@@ -26,21 +26,20 @@ from openapi_mcp_server.upstream.sockets import cause
 ANSWER_SECONDS = 0.05
 """The longest that a call waits for the store. Within one zone it answers in less than 1 ms."""
 LATE_SECONDS = 1.0
-"""A store without an answer in time for so long is too slow."""
+"""A store that has not answered in time for so long is too slow."""
 CONNECT_SECONDS = 1.0
-"""For a connection to be of use: the name, TCP, TLS, the login and the script. Also for a heartbeat."""
+"""The time for a usable connection: name, TCP, TLS, login and script. A heartbeat has as much."""
 PAUSE_SECONDS = 1.0
-"""Until the next attempt after a failure."""
+"""The time until the next attempt after a failure."""
 BEAT_SECONDS = 1.0
 GONE_SECONDS = 5.0
 """A task without a heartbeat for so long counts no more."""
 MOST_TASKS = 10_000
-"""A store that counts more would leave nobody a share."""
+"""The most tasks that count. A store with more would leave no share for any."""
 UNASKED_BYTES = 65_536
-"""By how much a store may have said more than it was asked. Its answers are shorter than the commands, but for the
-first."""
+"""Bytes by which a store's answers may exceed the commands. All answers but the first are shorter than theirs."""
 LONGEST_SECONDS = 86_400.0
-"""No turn is so far away: a store that says so is none of ours."""
+"""The longest wait that a store may answer. A longer one is invalid."""
 
 _TURN = """
 local at = redis.call('TIME')
@@ -58,8 +57,8 @@ redis.call('HSET', KEYS[1], 'free', string.format('%.3f', free), 'held', string.
 redis.call('PEXPIRE', KEYS[1], math.ceil((math.max(free, held) - now) / 1000) + 1000)
 return wait
 """
-"""GCRA (ITU-T I.371) in microseconds. ``free`` is when all that was taken is paid for, ``held`` until when nobody has a
-turn. Cost 0 takes nothing and asks how long the hold still lasts."""
+"""GCRA (ITU-T I.371) in microseconds. ``free`` is the time at which all turns are paid for. Nobody has a turn before
+``held``. Cost 0 takes nothing and asks how long the hold still lasts."""
 _BEAT = """
 local at = redis.call('TIME')
 redis.call('ZADD', KEYS[1], at[1], ARGV[1])
@@ -72,11 +71,11 @@ _TAKE = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 return math.max(redis.call('PTTL', KEYS[1]), 1) * 1000
 """
-"""0, or in how many microseconds the other's is over."""
+"""0, or the microseconds until the other task's turn ends."""
 _GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0"
 
 _NOT_DIALLED = (OSError, ValueError, anyio.EndOfStream, anyio.BrokenResourceError)
-"""A name that cannot be one is a ValueError; the last two are of peers that leave in the middle of TLS."""
+"""An impossible name is a ValueError. The last two come from peers that leave in the middle of TLS."""
 
 Words = tuple[bytes | str | int, ...]
 
@@ -87,8 +86,8 @@ logger = logging.getLogger(__name__)
 async def shared_state(
     store: Store, service: str, answer_seconds: float = ANSWER_SECONDS, tasks: int = 1
 ) -> AsyncIterator[SharedState]:
-    """Connected for as long as the context lasts, as far as the store is there. ``service`` is what all the tasks are
-    called: others may use the store, too. ``tasks``: how many there are, until the store says."""
+    """Connects for as long as the context lasts, while the store answers. ``service`` is the common name of all tasks:
+    others may use the store, too. ``tasks`` is their number until the store knows it."""
     # It writes a traceback for each attempt; what there is to say of them is in two lines of ours.
     logging.getLogger("coredis").setLevel(logging.CRITICAL)
     state = SharedState(store, service, answer_seconds, tasks)
@@ -99,8 +98,8 @@ async def shared_state(
 
 
 class SharedState:
-    """Made by `shared_state`. ``fallbacks`` counts the turns over which the store did not decide; ``tasks`` are the
-    processes that had a heartbeat when it was last there, or as many as were expected."""
+    """Made by `shared_state`. ``fallbacks`` counts the turns that the store did not decide. ``tasks``: the processes
+    with a heartbeat when the store last answered, or the expected number."""
 
     def __init__(self, store: Store, service: str, answer_seconds: float, tasks: int) -> None:
         self._store = store
@@ -122,10 +121,10 @@ class SharedState:
     async def seconds_until(
         self, key: str, *, gap: float = 0.0, slack: float = 0.0, cost: int = 0, most_wait: float = 0.0
     ) -> float | None:
-        """The next turn, which is taken if it comes within ``most_wait``. None if the store does not say.
+        """The next turn, which is taken if it comes within ``most_wait``. None if the store does not answer.
 
-        ``gap`` are the seconds that one of ``cost`` is paid for with, ``slack`` those that may be taken in advance.
-        Cost 0 takes none, and asks for how long nobody has one.
+        ``gap``: the seconds for each unit of ``cost``. ``slack``: the seconds that may be taken in advance. Cost 0
+        takes no turn, and asks for how long nobody has one.
         """
         connection = self._connection
         if connection is not None:
@@ -137,27 +136,27 @@ class SharedState:
         return None
 
     def hold(self, key: str, seconds: float) -> None:
-        """Lets nobody have a turn for so long, without waiting for the store to say yes."""
+        """Stops all turns for so long, without waiting for the store's answer."""
         if self._connection is not None:
             with suppress(RedisError):
                 self._connection.create_request(b"EVALSHA", *self._words(key, 0, 0.0, 0.0, 0.0, seconds))
 
     async def take(self, key: str, seconds: float) -> float | None:
-        """0 if it is this task's from now on, until it gives it back or for so long; else the seconds for which another
-        may still have it. None if the store does not say."""
+        """0 if this task now has it, until it gives it back or for so long. Otherwise the seconds for which another
+        task may still have it. None if the store does not answer."""
         connection = self._connection
         if connection is None:
             return None
         return await self._asked(connection, b"EVAL", (_TAKE, 1, self._key(key), self._name, b"%d" % (seconds * 1e3)))
 
     def give_back(self, key: str) -> None:
-        """Gives back what was taken, without waiting for the store to say yes."""
+        """Gives it back, without waiting for the store's answer."""
         if self._connection is not None:
             with suppress(RedisError):
                 self._connection.create_request(b"EVAL", _GIVE_BACK, 1, self._key(key), self._name)
 
     async def keep(self, *, task_status: TaskStatus[None]) -> None:
-        """Connects, again and again. Started once the first attempt is over."""
+        """Connects, again and again. It is started after the first attempt."""
         starting: TaskStatus[None] | None = task_status
         while True:
             async with anyio.create_task_group() as tasks:
@@ -173,7 +172,7 @@ class SharedState:
             await anyio.sleep(PAUSE_SECONDS)
 
     async def _opened(self, tasks: TaskGroup) -> str | None:
-        """Makes a connection that calls may use; else says why there is none."""
+        """Makes a connection for calls. Otherwise returns why there is none."""
         with anyio.move_on_after(CONNECT_SECONDS):
             try:
                 connection = _Connection(self._store, await _dialled(self._store))
@@ -208,7 +207,7 @@ class SharedState:
                 self._lose(connection, problem)
 
     async def _beat(self, connection: _Connection, seconds: float) -> str | None:
-        """Says that this task is there, and learns of the others. Returns why it could not."""
+        """Announces this task, and learns the number of the others. Returns why it failed, if it did."""
         with anyio.move_on_after(seconds):
             count = await _said(connection, b"EVAL", _BEAT, 1, self._key("tasks"), self._name, b"%d" % GONE_SECONDS)
             if type(count) is not int or not 0 < count <= MOST_TASKS:
@@ -218,7 +217,8 @@ class SharedState:
         return f"no answer within {seconds * 1e3:g} ms"
 
     async def _asked(self, connection: _Connection, command: bytes, words: Words) -> float | None:
-        """Shielded: whoever leaves meanwhile has taken its turn or not, and each answer stays with its command."""
+        """Sends a command. It is shielded: a caller that leaves has its turn or not, and answers stay with their
+        commands."""
         try:
             request = connection.create_request(command, *words, raise_exceptions=False)
         except RedisError as error:
@@ -242,8 +242,8 @@ class SharedState:
         return None
 
     def _is_late(self, connection: _Connection) -> bool:
-        """Whether it is the store. A call's time also goes by before its command is written, and while the answers to
-        hundreds before it are read: from 400 at the same moment on."""
+        """Whether the store is slow. From 400 calls at one moment on, a call's time also passes in this process: before
+        its command is written, and while earlier answers are read."""
         now = anyio.current_time()
         if self._late_since is None:
             self._late_since = now
@@ -255,11 +255,11 @@ class SharedState:
         return self._script, 1, self._key(key), cost, *(b"%.3f" % (each * 1e6) for each in seconds)
 
     def _key(self, name: str) -> str:
-        """The name in the store, hashed: who calls which API is nobody else's business."""
+        """The name in the store. It is hashed, so that the store does not show who calls which API."""
         return f"openapi-mcp:{hashlib.sha256(f'{self._service} {name}'.encode()).hexdigest()[:32]}"
 
     def _lose(self, connection: _Connection, problem: str) -> None:
-        """Nobody asks any more, and whoever waits for an answer hears that there is none."""
+        """Ends asking. Calls that wait for an answer get none."""
         connection.invalidate()
         if self._connection is connection:
             self._connection = None
@@ -278,7 +278,7 @@ class SharedState:
 
 
 class _Connection(TCPConnection):
-    """One for all calls: commands are written as they come, and answered in their order."""
+    """One connection for all calls. Commands are written as they come, and answered in their order."""
 
     def __init__(self, store: Store, stream: ByteStream) -> None:
         super().__init__(
@@ -291,7 +291,7 @@ class _Connection(TCPConnection):
 
     @property
     def waiting_since(self) -> float | None:
-        """When the first command was written after which nothing was heard."""
+        """The time of the first command since the last answer."""
         return self._bounded.waiting_since
 
     async def _connect(self) -> ByteStream:
@@ -299,7 +299,7 @@ class _Connection(TCPConnection):
 
 
 class _Bounded(ByteStream):
-    """Ends the connection to whoever says more than was asked: the parser would keep all of it."""
+    """Ends the connection if the store sends more than was asked: the parser would keep all of it."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
@@ -343,7 +343,7 @@ async def _said(connection: _Connection, command: bytes, *words: bytes | str | i
 
 
 def _problem(answer: object) -> str:
-    """Not in the store's words: an old one quotes the login with its password (unknown command 'HELLO', with args…)."""
+    """A text of our own: an old store quotes the login with its password (unknown command 'HELLO', with args…)."""
     if isinstance(answer, AuthenticationError):
         return "the credentials are refused"
     if not isinstance(answer, BaseException):

@@ -1,8 +1,8 @@
-"""TCP and TLS on Trio, and the two interfaces by which the rest of the room knows a network.
+"""TCP and TLS on Trio, and the two interfaces through which the rest of the room uses the network.
 
-Whoever reads and writes has a deadline around all of it, so nothing here takes a timeout but the connect: two context
-managers and a cancel scope around every read and write were a sixth of the cost of a call to an API (httpcore2 2.16;
-instructions counted).
+Callers have a deadline around all reads and writes, so only connecting takes a timeout here. Two context managers and a
+cancel scope around every read and write were a sixth of the cost of a call to an API (httpcore2 2.16; instructions
+counted).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NetworkError(Exception):
 
 
 class ConnectError(NetworkError):
-    """No connection: the name, TCP or TLS."""
+    """No connection: the name, TCP or TLS failed."""
 
 
 class ConnectTimeout(ConnectError):
@@ -40,15 +40,15 @@ class ConnectTimeout(ConnectError):
 
 
 class OutOfResources(ConnectError):
-    """No connection for want of something of our own: a descriptor, a port, memory. Says nothing of the API."""
+    """No connection because this process lacks a descriptor, a port or memory. This says nothing about the API."""
 
 
 class ReadError(NetworkError):
-    """The peer reset the connection, or what it sent is no TLS."""
+    """The peer reset the connection, or did not send valid TLS."""
 
 
 class WriteError(NetworkError):
-    """The peer takes nothing more."""
+    """The peer accepts no more data."""
 
 
 class Stream(Protocol):
@@ -56,7 +56,7 @@ class Stream(Protocol):
 
     @property
     def plain(self) -> socket.socket | None:
-        """The socket, where nothing stands between it and the bytes; it does not block."""
+        """The non-blocking socket, if the connection has no TLS; else None."""
         ...
 
     async def read(self, most: int) -> bytes:
@@ -68,7 +68,7 @@ class Stream(Protocol):
         ...
 
     async def close(self) -> None:
-        """Says farewell (TLS close_notify), which may wait for the peer."""
+        """Closes with TLS close_notify, which may wait for the peer."""
         ...
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> Stream:
@@ -89,7 +89,7 @@ class Dialler(Protocol):
 
 
 class TcpDialler:
-    """Connects to an address or a name, whatever it is."""
+    """Connects to any address or name."""
 
     async def connect(self, host: str, port: int, seconds: float = math.inf) -> Stream:
         try:
@@ -103,22 +103,22 @@ class TcpDialler:
 
 
 def connect_error(error: Exception, problem: str) -> ConnectError:
-    """The error for a failure to connect, by whose fault it is."""
+    """The error for a failure to connect: ours or the other side's."""
     first = cause(error)  # Trio's own says of an address that it failed, and its cause why
     is_ours = isinstance(first, OSError) and not isinstance(first, socket.gaierror) and first.errno in _SHORTAGES
     return OutOfResources(problem) if is_ours else ConnectError(problem)
 
 
 def cause(error: BaseException) -> BaseException:
-    """The first one, in whose words the matter is told: ``Connection refused``, ``certificate verify failed``."""
+    """The first cause, which has the clearest words: ``Connection refused``, ``certificate verify failed``."""
     while (first := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
         error = first
     return error
 
 
 def reason(error: BaseException, *, trust: str = "HTTP_CA_BUNDLE") -> str:
-    """Why the network failed: the words of the operating system or of OpenSSL, at most 200 characters, and what to do
-    where the other side speaks no TLS, or nobody whom we trust vouches for it (``trust`` names the setting)."""
+    """Why the network failed, in the words of the operating system or OpenSSL, with at most 200 characters. If the
+    other side has no TLS or no trusted certificate, it also says what to do (``trust`` names the setting)."""
     first = cause(error)
     words = _words(first)[:_REASON_LIMIT] or type(first).__name__
     if isinstance(first, ssl.SSLCertVerificationError) and first.verify_code in _UNKNOWN_AUTHORITY:
@@ -127,8 +127,7 @@ def reason(error: BaseException, *, trust: str = "HTTP_CA_BUNDLE") -> str:
 
 
 def _words(first: BaseException) -> str:
-    """The words of the operating system alone, where it has any: libraries put a number before them, and the
-    address."""
+    """The operating system's words alone, if there are any. Libraries put a number and the address before them."""
     if isinstance(first, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {first.verify_message}"
     if isinstance(first, ssl.SSLError) and first.reason:
@@ -200,7 +199,8 @@ class TcpStream:
 
 
 def _is_drained(tls: ssl.SSLObject) -> bool:
-    """Whether TLS holds nothing back: a record that came together with the last one of an answer shows on no socket."""
+    """Whether TLS has no unread data. A record that came with the last one of an answer is not visible on the
+    socket."""
     try:
         tls.read(1)
     except ssl.SSLWantReadError:

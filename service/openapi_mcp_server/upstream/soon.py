@@ -1,7 +1,7 @@
-"""Waits for what nearly always comes soon, without a cancel scope of their own (docs/adr/0041).
+"""Short waits without a cancel scope, for events that nearly always come soon (docs/adr/0041).
 
-A scope with a deadline takes a thirtieth of a call, and nearly all answers are here before any deadline could be. So
-they are waited for without, for `SOON_SECONDS` at most; who has waited for so long goes on waiting as usual.
+A scope with a deadline takes a thirtieth of a call, and nearly all answers come long before the deadline. So a call
+first waits without a scope, for `SOON_SECONDS` at most. After that it waits with one, as usual.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from openapi_mcp_server.aside import FairPlaces, InLine
 
 LOOK_SECONDS = 0.125
 SOON_SECONDS = 2 * LOOK_SECONDS
-"""The longest time until something has been there at two looks: then it lasts."""
+"""The longest time until a wait has been seen at two looks. It is then a lasting one."""
 AT_ONCE = 20
-"""In one turn of the loop: what lasts gets scopes or a task then, and 1,000 would take 30 to 40 ms of it."""
+"""Lasting waits that are handled in one turn of the loop. Each gets scopes or a task: 1,000 would take 30 to 40 ms."""
 IDLE_LOOKS = 8
-"""After so many looks at which nothing was there, there are none until something is."""
+"""After so many looks without any wait, the looks pause until there is one."""
 
 One = TypeVar("One")
 
 
 class Looks(Generic[One]):
-    """Looks for what lasts, while `tend` runs: ``act`` is called with each that is there at two looks."""
+    """Finds lasting items while `tend` runs: ``act`` is called with each item that is there at two looks."""
 
     def __init__(self, act: Callable[[One], object]) -> None:
         self._act = act
@@ -42,11 +42,11 @@ class Looks(Generic[One]):
         self._there[one] = self._looks
 
     def remove(self, one: One) -> None:
-        """It is over, if it was there still."""
+        """Ends the watch over an item, if it is still there."""
         self._there.pop(one, None)
 
     async def tend(self) -> None:
-        """Runs for ever."""
+        """Looks again and again, for ever."""
         idle = 0
         while True:
             if idle == IDLE_LOOKS:
@@ -69,10 +69,10 @@ class Looks(Generic[One]):
 
 
 class Soon:
-    """All waits of calls to APIs that are soon over; tended from `begin` to `end`."""
+    """The short waits of all calls to APIs. They are looked at from `begin` to `end`."""
 
     def __init__(self) -> None:
-        # To wake the task that waits for a socket is all that this does:
+        # `notify_closing` only wakes the task that waits for a socket:
         self._reading: Looks[socket.socket] = Looks(trio.lowlevel.notify_closing)
         self._in_line: Looks[InLine] = Looks(InLine.wake)
         self._tending = trio.CancelScope()
@@ -84,7 +84,7 @@ class Soon:
         self._tending.cancel()
 
     async def is_readable(self, one: socket.socket) -> bool:
-        """Waits until there is something to read, or the end; false where that is not soon."""
+        """Waits until there is something to read, or the end. False if this does not come soon."""
         self._reading.add(one)
         try:
             await trio.lowlevel.wait_readable(one)
@@ -95,7 +95,7 @@ class Soon:
         return True
 
     async def has_place(self, one: InLine, places: FairPlaces) -> bool:
-        """Waits until its turn has come; false where that is not soon: it stands in line still."""
+        """Waits for a place. False if none comes soon: the call is still in line then."""
         self._in_line.add(one)
         try:
             return await places.wait(one)

@@ -1,7 +1,7 @@
-"""Whose turn it is to ask for a token: one task's at a time, where tasks share what they may take (SHARED_STATE).
+"""Turns to ask for a token: with shared limits (SHARED_STATE), one task asks at a time.
 
-Each task gets a token of its own and keeps it to itself. What is shared is the turn, a note with an end in the store: a
-token there would be a secret that whoever reads the store, its backups and its network can use.
+Each task gets its own token and keeps it. Only the turn is shared, as an entry with an expiry in the store. A token in
+the store would be a secret for everybody who can read the store, its backups or its network.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 TURN_SECONDS = 15.0
-"""After which a turn is over, whatever became of its task: an endpoint has 10 s to answer."""
+"""A turn ends after this time, whatever happened to its task: an endpoint has 10 s to answer."""
 PATIENCE_SECONDS = 5.0
-"""For a turn, without a token to go on with. Who has waited for so long asks beside the others: the store decides
-nothing about whether a call is carried out."""
+"""The longest wait for a turn of a task without a token. After that it asks without a turn: the store never decides
+whether a call is carried out."""
 LOOK_SECONDS = 0.1
-"""Between two looks whether it is free."""
+"""The time between two checks whether the turn is free."""
 
 
 class TaskTurns:
-    """Without ``shared``, and while it does not answer, everybody asks when it wants to."""
+    """Without ``shared``, and while the store does not answer, each task asks without waiting."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.shared: SharedState | None = None

@@ -1,4 +1,4 @@
-"""The way to one API's servers, where it is not the usual one: its dialler, and what TLS trusts and shows."""
+"""The special way to one API's servers, if it has one: its dialler, trust store and client certificate."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from openapi_mcp_server.upstream.sockets import Dialler
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """``tls`` shows our certificate, which only the API gets to see, and a token endpoint that is to know us by it;
-    ``anonymous_tls`` shows none. None: as the system has it."""
+    """``tls`` shows our certificate. Only the API sees it, and a token endpoint that authenticates us by it.
+    ``anonymous_tls`` shows none. None: the system's defaults."""
 
     dialler: Dialler
     tls: ssl.SSLContext | None = None
@@ -23,7 +23,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def way(out: WayOut, rule: AddressRule) -> Way:
-    """The way as it is configured. Raises ConfigError for certificates that cannot be used."""
+    """The configured way. Raises ConfigError for certificates that cannot be used."""
     dialler: Dialler = CheckedDialler(rule)
     if out.proxy is not None:
         from openapi_mcp_server.upstream.proxies import ProxyDialler  # noqa: PLC0415 - for those who have one
@@ -47,7 +47,7 @@ def _context(out: WayOut) -> ssl.SSLContext:
 
 
 def _with_certificate(context: ssl.SSLContext, out: WayOut) -> ssl.SSLContext:
-    """OpenSSL reads certificates from files only; these exist for as long as that takes."""
+    """Temporary files of certificates, since OpenSSL reads them only from files."""
     import tempfile  # noqa: PLC0415 - for those who have one
 
     with tempfile.TemporaryDirectory() as folder:

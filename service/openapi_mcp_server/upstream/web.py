@@ -37,8 +37,8 @@ USER_AGENT = f"openapi-mcp-server/{__version__}"
 async def fetch(
     request: HttpRequest, dialler: Dialler, *, seconds: float, most_bytes: int, tls: ssl.SSLContext | None = None
 ) -> HttpResponse:
-    """The answer, whatever its status, decoded. Keeps no cookie, reads nothing of the environment, and follows a
-    redirect only where a GET or HEAD stays at its own origin.
+    """The decoded answer, whatever its status. It keeps no cookie, reads no variable of the environment, and follows a
+    redirect only if a GET or HEAD stays at its own origin.
 
     ``tls``: the system's trust where it is None. Raises Unreachable, Timeout, TooLarge, BadResponse, and Refused by the
     address rule.
@@ -51,7 +51,7 @@ async def fetch(
             return await _followed(request, _Transport(dialler, tls), most_bytes)
     except TimeoutError:
         raise Timeout(f"no whole answer from {place} within {within}", outcome_unknown=True, transient=True) from None
-    except httpx2.InvalidURL as error:  # longer than httpx takes, or numbers that are no address
+    except httpx2.InvalidURL as error:  # too long for httpx, or numbers that are no address
         raise Unreachable(f"{place} cannot be asked: {error}", outcome_unknown=False) from None
     except _Full:
         raise TooLarge(f"the answer of {place} exceeds {most_bytes / 2**20:g} MiB", outcome_unknown=True) from None
@@ -116,7 +116,7 @@ def _unreachable(error: Exception, problem: str) -> UpstreamError:
 
 
 class _Transport(httpx2.AsyncBaseTransport):
-    """httpx's own reads the trust of the environment and dials by itself; this one dials by ours."""
+    """A transport over our dialler. httpx's own reads the trust store from the environment and dials by itself."""
 
     def __init__(self, dialler: Dialler, tls: ssl.SSLContext | None) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
@@ -157,7 +157,7 @@ class _Answered(httpx2.AsyncByteStream):
 
 
 class _Network(httpcore2.AsyncNetworkBackend):
-    """Our dialler, as httpcore2 knows networks."""
+    """Our dialler with httpcore2's network interface."""
 
     def __init__(self, dialler: Dialler) -> None:
         self._dialler = dialler

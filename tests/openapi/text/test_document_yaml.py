@@ -314,7 +314,7 @@ def test_what_is_refused_names_its_place(text: str, problem: str) -> None:
 
 
 def test_lines_that_are_alike_mean_what_they_mean_where_they_stand() -> None:
-    """More of them than are remembered at a time, and long ones between."""
+    """More lines than are remembered at a time, with long ones between."""
     differing = "".join(f"k{number}:\n  a: {number}\n" for number in range(25_000))
     alike = "".join(f"l{number}:\n  - a: |\n      a: 1\n  - a: 1\n" for number in range(2_000))
     text = f"{differing}m: '{'n' * 200_000}'\n{alike}"

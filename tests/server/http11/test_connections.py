@@ -136,7 +136,7 @@ def test_without_descriptors_clients_wait_and_the_log_says_so_once(caplog):
 
 
 def test_a_stop_without_descriptors_finishes_what_is_in_flight():
-    """Whoever still waits to be accepted cannot be, and costs nobody else an answer."""
+    """A client that still waits cannot be accepted, but all others get their answers."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     app = Held()
 
@@ -613,7 +613,7 @@ def test_who_was_refused_and_stays_is_left_soon_whatever_else_it_sends(head: str
 
 
 async def hello_later(scope: Any, receive: Any, send: Any) -> None:
-    """Says hello long after an idle connection is closed at a stop, if its client is still there then."""
+    """Says hello long after a stop has closed idle connections, if its client is still there."""
     while (event := await receive()).get("more_body"):
         pass
     with trio.move_on_after(10 * connections.FAREWELL_SECONDS):

@@ -260,7 +260,7 @@ def test_an_owner_that_breaks_off_may_have_the_message_and_is_not_asked_twice() 
 
 
 def test_a_session_is_not_unknown_because_this_task_is_short_of_something() -> None:
-    """Its client would give it up, and its owner has it still."""
+    """The client would give up a session that its owner still has."""
 
     async def short(request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
         raise Refused("this server cannot open a connection: Too many open files", outcome_unknown=False)

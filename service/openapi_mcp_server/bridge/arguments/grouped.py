@@ -33,7 +33,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 
 def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The arguments beside each other, and those that were in a group. A group of which something is not known, or
-    stands outside as well, stays: whoever wrote it is to be asked."""
+    stands outside as well, stays, so that its author is asked."""
     found: dict[str, Any] = {}
     read: list[str] = []
     for name, value in values.items():

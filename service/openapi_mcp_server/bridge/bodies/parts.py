@@ -18,7 +18,7 @@ DISPOSITION = "content-disposition"
 MAX_PARTS = 10_000
 """The most parts of one body. Servers take 1,000 and less by default."""
 _AT_ONCE = 50
-"""Parts that are made before it makes way."""
+"""Parts that are made between two pauses."""
 Headers = tuple[tuple[str, str], ...]
 
 _BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)

@@ -235,7 +235,7 @@ class _Writing:
         by_type = {_NAMES[kind]: _place(places, writer) for kind, writer in plan.by_type.items()}
         recipes = [cast("Deferred[BodyRecipe, Any]", writer).recipe for writer in places]
         for recipe in recipes:
-            if recipe.definitions and api not in self.definitions:  # all have those of their API
+            if recipe.definitions and api not in self.definitions:  # all recipes of an API share its definitions
                 self.definitions[api] = dict(recipe.definitions)
         return _Body(
             required=plan.required,

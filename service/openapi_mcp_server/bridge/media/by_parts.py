@@ -18,7 +18,7 @@ from openapi_mcp_server.openapi.text.numbers import decode
 from openapi_mcp_server.pausing import in_turns, make_way
 
 PART_BYTES = 64 * 1024
-"""The size of a JSON text that is read in one call: 0.1 ms, and up to 0.6 where numbers are made of it."""
+"""The size of a JSON text that is read in one call: 0.1 ms, and up to 0.6 if it is full of numbers."""
 _DECODED_BYTES = 64 * 1024
 """Bytes of JSON that are decoded at once."""
 _ROWS_FREED = 250
@@ -125,7 +125,7 @@ def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator
 
 
 def without_space(text: bytes) -> bytes:
-    """The same JSON without white space. Raises what msgspec raises for what is no JSON. A large text that has none is
+    """The same JSON without white space. Raises msgspec's errors for invalid JSON. A large text without white space is
     not joined again: 10 MB of new memory take 4 ms."""
     if len(text) < 2 * PART_BYTES:
         return msgspec.json.format(text, indent=-1)

@@ -53,8 +53,8 @@ def is_utf8(charset: str) -> bool:
 
 
 def json_in(charset: str, json: bytes) -> bytes:
-    """A JSON text that whoever goes by the charset, and whoever does not, reads alike. Of UTF-16 and UTF-32 there is no
-    such text, and the charset decides."""
+    """A JSON text that all readers understand alike, with and without regard to the charset. Of UTF-16 and UTF-32 there
+    is no such text, and the charset decides."""
     if charset.startswith(WIDE) and is_known(charset):
         return json.decode().encode(charset)
     return json if json.isascii() else _NOT_ASCII.sub(_escape, json.decode()).encode("ascii")
@@ -72,7 +72,7 @@ def form_in(charset: str, form: str) -> str:
 def _recoded(charset: str, octets: str) -> str:
     try:
         text = unquote_to_bytes(octets).decode()
-    except UnicodeDecodeError:  # percent-encoded by whoever gave it, which allowReserved leaves as it is
+    except UnicodeDecodeError:  # percent-encoded by the caller; allowReserved leaves it unchanged
         return octets
     return quote(text.encode(charset), safe="")
 

@@ -113,7 +113,7 @@ def _plainly(found: re.Match[bytes]) -> bytes:
 
 
 def encode_by_parts(value: object, encode: Encode = encode) -> bytes:
-    """The same as ``encode``, of which a large value takes 12 ms."""
+    """The same as ``encode``, in parts: a large value would take 12 ms."""
     return b"".join(_parts(value, _LEVELS, encode)) if _is_wide(value) else encode(value)
 
 

@@ -114,8 +114,8 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
 
 
 def _is_written_whole(media: MediaType, known: Kind | None) -> bool:
-    """Whether a text of this type may be the body itself: a form, or parts between boundaries that the type names, as
-    all documents of OData's ``$batch`` have it."""
+    """Whether a text of this type may be the body itself: a form, or parts between boundaries that the type names. All
+    documents describe OData's ``$batch`` in this way."""
     return known == "form" or (known == "multipart" and "boundary=" in media.name.lower())
 
 

@@ -30,7 +30,7 @@ from openapi_mcp_server.pausing import in_turns
 EXCERPT = 60
 """Characters of a value that a message repeats."""
 _AT_ONCE = 500
-"""Items that are written before it makes way."""
+"""Items that are written between two pauses."""
 
 
 class Escapes(msgspec.Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""Results of tools: made of answers and of failures, within a budget."""
+"""Results of tools, made from answers and failures, within a budget."""

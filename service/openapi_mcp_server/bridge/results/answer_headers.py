@@ -32,12 +32,12 @@ _SHOWN = {
 _SHOWN_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 """Draft and older spellings of rate limits: ``RateLimit``, ``RateLimit-Policy``, ``X-RateLimit-Remaining``…"""
 _HEAD_ONLY = {"content-type": "Content-Type", "content-length": "Content-Length", "allow": "Allow"}
-"""Headers that are besides shown of an answer to HEAD or OPTIONS, which has nothing but headers."""
+"""Further headers that are shown for an answer to HEAD or OPTIONS, which has only headers."""
 _OF_STATUS = {
     405: {"allow": "Allow"},
     415: {"accept": "Accept", "accept-post": "Accept-Post", "accept-patch": "Accept-Patch"},
 }
-"""Headers that say what would be taken instead (RFC 9110 sections 15.5.6 and 15.5.16, RFC 5789 section 3.1)."""
+"""Headers that say what the API would accept (RFC 9110 sections 15.5.6 and 15.5.16, RFC 5789 section 3.1)."""
 _VALUE_LIMIT = 2_000
 """Characters of one value: more than the cursors of real APIs take."""
 LINES_LIMIT = 4_000
@@ -51,9 +51,9 @@ _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
 
 
 def lines(response: HttpResponse, tool: Tool, *, bare: bool = False) -> list[str]:
-    """One line for each header worth a model's attention; ``bare`` where they are all there is to the answer.
+    """One line for each header that is useful to a model; ``bare`` if the answer has only headers.
 
-    Worth it are those that the document describes, and those that every API means alike.
+    Useful are headers that the document describes, and those with the same meaning in every API.
     """
     shown: list[str] = []
     beside = _HEAD_ONLY if bare else _OF_STATUS.get(response.status, {})
@@ -67,7 +67,7 @@ def lines(response: HttpResponse, tool: Tool, *, bare: bool = False) -> list[str
 
 
 def status_line(response: HttpResponse) -> str:
-    """``404 Not Found``; the standard reason phrase where the API gave none."""
+    """``404 Not Found``; the standard reason phrase if the API gave none."""
     reason = text.line(response.reason, _REASON_LIMIT)
     return f"{response.status} {reason or _phrase(response.status)}".strip()
 
@@ -98,7 +98,7 @@ def redirect_host(response: HttpResponse) -> str | None:
 
 
 def next_link(response: HttpResponse) -> str:
-    """The target of a link to the next page; empty where there is none."""
+    """The target of a link to the next page; empty if there is none."""
     links = (link for name, value in response.headers if name == "link" for link in _links(value))
     return next((target for rel, target in links if "next" in rel.lower().split()), "")
 

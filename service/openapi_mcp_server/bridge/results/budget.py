@@ -1,8 +1,8 @@
-"""An answer within the operator's budget: cut where it loses least, still valid JSON, and everything cut is said.
+"""An answer within the operator's budget: cut where it loses least, still valid JSON, with a note about each cut.
 
-Rows lose detail (`detail`) before any of them goes. Then arrays lose their last items and long strings their ends;
-members, numbers and whatever fits stay exactly as the API spelt them. A picture, a sound or a file is never cut: half
-of one is none, and `content.ANSWER_LIMIT` bounds it.
+Rows lose detail (`detail`) before whole rows are dropped. Then arrays lose their last items and long strings their
+ends. Members, numbers and everything that fits stay exactly as the API spelt them. A picture, a sound or a file is
+never cut: half of one is useless, and `content.ANSWER_LIMIT` limits it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from openapi_mcp_server.openapi.pointers import escaped
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
 MAX_DEPTH = 20
-"""Levels that are looked into. Each may read the whole answer once, so this bounds the time; what lies deeper is left
-out whole."""
+"""Levels that are cut. Each may read the whole answer once, so this limits the time. Deeper values are left out
+whole."""
 _LEAST = 64
-"""Bytes to which a member of an object is cut at least; with less for each, the last members go instead."""
+"""The smallest size to which a member of an object is cut. With less room for each, the last members are dropped."""
 _MANY_MEMBERS = 1_000
-"""Members of a large object that may be cut to equal shares; of one that has more, the first are kept."""
+"""The most members of a large object that may be cut to equal shares. If it has more, the first are kept."""
 _PIECE = 64 * 1024
 _CONTINUED = bytes(range(0x80, 0xC0))
 """In UTF-8, every byte of a character but its first."""
@@ -40,7 +40,7 @@ _CUTS_TOLD = 10
 _ENVELOPE = 2
 """Levels of objects that a page's rows may be in."""
 _ROWS_FOR_A_WAY = 4
-"""At most one in so many rows is given up for a page of another size that begins after the last one shown."""
+"""At most one in so many rows is dropped for a page of another size that begins after the last row shown."""
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
@@ -60,7 +60,7 @@ _encode = msgspec.json.Encoder().encode
 
 class Cut(msgspec.Struct, frozen=True):
     """A value that was cut, and how much of it is left. ``path``: the names and numbers that lead to it. ``total`` is
-    None where counting would take too long."""
+    None if counting would take too long."""
 
     path: Path
     kept: int
@@ -68,7 +68,7 @@ class Cut(msgspec.Struct, frozen=True):
     of: str  # items, members, characters
 
     def __str__(self) -> str:
-        """In words, with a JSON Pointer (RFC 6901) whose names are shortened."""
+        """The cut in words, with a JSON Pointer (RFC 6901) in which names are shortened."""
         pointer = "".join(f"/{escaped(shorten(visible(name), _NAME_SHOWN))}" for name in self.path)
         first = "" if self.of == "members" else "the first "
         total = "many more" if self.total is None else f"{self.total:,}"
@@ -76,8 +76,8 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[str, object] = NOTHING) -> AnswerContent:
-    """The body in at most ``budget_bytes`` of UTF-8 text, with notes that say what is missing; 0: no limit. ``asked``
-    are the arguments of the call, for the one that goes on.
+    """The body in at most ``budget_bytes`` of UTF-8 text, with notes about missing parts; 0: no limit. ``asked`` are
+    the arguments of the call, for the next call.
 
     Only a number that is longer than the budget by itself is not cut.
     """
@@ -123,7 +123,7 @@ def tokens(result: ToolResult) -> int:
 
 
 def _size(text: str) -> int:
-    """The bytes of a text in UTF-8; those of ASCII, which most answers are, are counted without encoding it."""
+    """The bytes of a text in UTF-8. Most answers are ASCII, whose bytes are counted without encoding."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -133,9 +133,9 @@ def _is_of_rows(path: Path) -> bool:
 
 
 def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[Cut]) -> tuple[bytes, Next | None]:
-    """The JSON that is left, and the call that goes on, where whole rows of one list are all that is missing.
+    """The JSON that is left, and the next call, if only whole rows of one list are missing.
 
-    A page of another size begins after some numbers of rows only: a few more rows go for that.
+    A page of another size can begin only after certain numbers of rows, so a few more rows may be dropped.
     """
     match cuts:
         case [Cut(path=path, kept=kept, total=int(total), of="items")] if tool.paging and _is_of_rows(path):
@@ -207,9 +207,9 @@ def _amount(size: int) -> str:
 
 
 def _cut(value: bytes | memoryview, room: int, path: Path, cuts: list[Cut]) -> bytes | None:
-    """Compact JSON in at most ``room`` bytes; None if nothing of it can be kept. What is cut is added to ``cuts``.
+    """Compact JSON in at most ``room`` bytes; None if nothing of it can be kept. Each cut is added to ``cuts``.
 
-    A memoryview is of an answer that is too large to be taken apart at once.
+    A memoryview holds an answer that is too large to be parsed at once.
     """
     if len(value) <= room:
         return bytes(value)
@@ -243,7 +243,7 @@ def _length(inside: bytes) -> int:
 
 
 def _whole_characters(inside: bytes) -> str:
-    """The inside of a JSON string without what was cut at its end."""
+    """The inside of a JSON string without a partial escape at its end."""
     whole = _WHOLE_CHARACTERS.match(inside.decode(errors="ignore"))
     return whole[0] if whole else ""
 
@@ -281,7 +281,7 @@ def _cut_object(value: bytes, room: int, path: Path, cuts: list[Cut]) -> bytes:
 def _cut_members(
     members: Sequence[tuple[bytes, str, bytes | memoryview]], room: int, path: Path, cuts: list[Cut]
 ) -> bytes:
-    """Every member is kept and the large ones are cut to equal shares, as long as that leaves something of each."""
+    """Keeps every member and cuts the large ones to equal shares, as long as something is left of each."""
     share = _share([len(member) for _, _, member in members], room - 2 - sum(len(key) + 1 for key, _, _ in members))
     if share < _LEAST:
         kept = _first(members, room, path, cuts)
@@ -319,8 +319,8 @@ def _first(
 ) -> list[bytes]:
     """The first items of an array or members of an object (key with colon, name, value) that fit.
 
-    The one that does not is cut itself if without it more than half of the room were empty: a page's rows may well
-    be the second item of an array, and a single item may be the whole answer.
+    The first one that does not fit is cut itself if more than half of the room would be empty otherwise. A page's rows
+    may be the second item of an array, and a single item may be the whole answer.
     """
     left = room - 1  # with a comma for each entry, of which the last needs none
     kept: list[bytes] = []

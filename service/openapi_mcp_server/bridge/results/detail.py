@@ -1,7 +1,7 @@
-"""Less of every row instead of fewer rows: what is left out of a long answer before any of its rows is.
+"""Shortens every row of a long answer, before whole rows are dropped.
 
-Thirty issues of GitHub are 290 kB, of which links, nulls and repeated owners are nine tenths; without these all thirty
-fit where five did. Numbers stay as the API spelt them.
+Thirty issues of GitHub are 290 kB. Nine tenths are links, nulls and repeated owners. Without these, all thirty fit in
+the room of five. Numbers stay as the API spelt them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
 from openapi_mcp_server.pausing import in_turns
 
 DETAIL_BYTES = 1024 * 1024
-"""The most bytes of an answer that are looked into: a tenth of a second. What is longer loses rows."""
+"""The most bytes of an answer whose rows are shortened: a tenth of a second. A longer answer loses rows."""
 _LONG, _SHORT = 300, 80
 """Characters of a text that is kept, at first and at last."""
 _LEAST_ROWS = 2
 _AT_ONCE = 20
-"""Rows that are taken before it makes way: 0.1 ms."""
+"""Rows that are taken between two pauses: 0.1 ms."""
 _DEPTH = 16
-"""Levels that are looked into; what lies deeper stays as it is."""
+"""Levels that are shortened. Deeper values are unchanged."""
 _NAMES = ("id", "name", "login", "title", "state", "status", "key", "slug", "email", "type")
 """Members that stand for their object, three of them at most."""
 _NAMES_KEPT = 3
@@ -48,7 +48,7 @@ class Reduced(NamedTuple):
 
 
 def reduced(whole: bytes, room: int) -> Reduced | None:
-    """The answer in ``room`` bytes, or as near as less detail comes; None where it has no rows."""
+    """The answer in ``room`` bytes, or as small as less detail makes it; None if it has no rows."""
     if len(whole) > DETAIL_BYTES:
         return None
     tree = _tree(msgspec.Raw(whole))
@@ -80,7 +80,7 @@ def _tree(raw: msgspec.Raw, depth: int = 0) -> Node:
 
 
 def _lists(node: Node, depth: int = 0) -> Iterator[list[Node]]:
-    """Lists of objects: the answer, or what its envelope holds."""
+    """The lists of objects: the answer itself, or the lists in its envelope."""
     if isinstance(node, list):
         if sum(isinstance(each, dict) for each in node) >= _LEAST_ROWS:
             yield node
@@ -134,7 +134,8 @@ def _with_texts(most: int) -> Callable[[Node, int], Node]:
 
 
 def _named_below(most: int) -> Callable[[Node, int], Node]:
-    """Objects deeper than ``most`` levels in a row are what they are known by; lists of them are how many they are."""
+    """Replaces objects deeper than ``most`` levels in a row by their identifying members, and lists of them by a
+    count."""
 
     def named(node: Node, depth: int) -> Node:
         if isinstance(node, dict):

@@ -1,8 +1,8 @@
 """Credentials that an API repeats: in the address of its next page, in an error about a key. They are the operator's,
 and neither a client nor a model is to read them.
 
-Headers are looked into, and the bodies of failures. The body of a success is what was asked for: an API that tells a
-caller of its keys is left to REDACT.
+Headers and the bodies of failures are searched. The body of a success is the requested data: for an API that shows a
+caller its keys, there is REDACT.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.results.redaction import HIDDEN
 
 LEAST_CHARACTERS = 8
-"""A shorter credential may be a word of any answer: it would be known by what is missing."""
+"""A shorter credential may be a word of any answer. Hiding it would reveal it by the missing word."""
 _UNESCAPED = re.compile("[A-Za-z0-9]*")
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED = tuple(
@@ -30,7 +30,7 @@ _ESCAPED = tuple(
         {sign: f"\\u{ord(sign):04X}" for sign in "&<>+'`"},  # System.Text.Json
     )
 )
-"""The signs that writers of JSON escape beside those that they must; base64 has three of them."""
+"""Characters that JSON writers escape without need; base64 has three of them."""
 
 
 def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
@@ -44,9 +44,9 @@ def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpRespo
 
 @lru_cache(maxsize=32)
 def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """A piece that all spellings of a secret have, and these: an answer without that piece is looked through once. A
-    number is not looked for: JSON would be none without it, and ids are numbers too. Long secrets come first, since one
-    may begin with another."""
+    """A piece that all spellings of a secret share, and the spellings. An answer is first searched for that piece. A
+    number is not hidden: the JSON would be broken, and ids are numbers, too. Long secrets come first, since one may
+    begin with another."""
     hidden = [each for each in secrets if len(each) >= LEAST_CHARACTERS and not each.replace(".", "").isdigit()]
     hidden.sort(key=len, reverse=True)
     return tuple((max(_UNESCAPED.findall(each), key=len), tuple(dict.fromkeys(_spelt(each)))) for each in hidden)

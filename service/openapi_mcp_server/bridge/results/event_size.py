@@ -1,7 +1,7 @@
-"""An answer that is longer than an event may be: cut, and said to be.
+"""Cuts an answer that is too long for an event, and says so.
 
-A client that reads events ends its whole session at one that is too long (the official Python client at 1 MiB), so that
-the model would not even hear that its call was carried out.
+A client ends its whole session at an event that is too long (the official Python client at 1 MiB). The model would not
+even learn that its call was carried out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EVENT_BYTES = 1_000_000
 _MESSAGE = b'{"jsonrpc":'
 """The beginning of a message."""
 _ROOM = 10_000
-"""Bytes that are kept for all that is not content."""
+"""Bytes that are reserved for everything except content."""
 
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{0,3})?\Z")
 """The end of a text that was cut within an escape, as they are encoded here."""
@@ -45,7 +45,7 @@ _text = msgspec.json.Decoder(str).decode
 
 
 class _Block(msgspec.Struct):
-    """As much of a content block as it takes to say what it is: what is large in it is not decoded."""
+    """The small members of a content block, enough to know its kind. Large ones are not decoded."""
 
     type: str
     text: msgspec.Raw = msgspec.Raw(b'""')
@@ -153,7 +153,8 @@ def _undocumented(note: str) -> dict[str, str]:
 
 
 def _within(blocks: list[msgspec.Raw], room: int) -> list[msgspec.Raw]:
-    """Keeps as many blocks as there is room for; of a text that is too long its beginning, of anything else a word."""
+    """Keeps as many blocks as fit. A text that is too long keeps its beginning, any other block becomes a short
+    note."""
     kept = []
     for raw in blocks:
         fitting, length = raw, len(memoryview(raw))

@@ -1,4 +1,4 @@
-"""An answer that is no success, in the words a model needs: what the API said, and whether the call took effect."""
+"""A failed answer in words for a model: the API's message, and whether the call took effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ADVICE = {
     429: "Wait before the next call of this API.",
 }
 _ASKS_WHO = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""Some APIs answer 403 to whom they do not know."""
+"""Some APIs answer 403 to unknown callers."""
 UNKNOWN_OUTCOME = "The request may have been carried out: check before trying again."
 DOUBTFUL = "An earlier attempt of this call failed without a clear outcome; it may have been carried out."
 
@@ -92,7 +92,7 @@ def _readable(response: HttpResponse) -> str:
 def _problem(compact: bytes, status: int) -> str:
     """Problem Details (RFC 9457) as sentences, whatever the declared type; other JSON as it is.
 
-    What is neither a sentence nor said already follows as JSON: ``errors``, and whatever else the API adds.
+    Members that are not sentences follow as JSON: ``errors``, and all that the API adds.
     """
     try:
         members = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])

@@ -1,7 +1,7 @@
-"""The call that goes on exactly where an answer ends, so that no row is missed and none comes twice.
+"""The call that continues exactly where an answer ends, so that no row is missing or repeated.
 
-An answer ends because it was cut, or because the API gives one page at a time. It says where the next page is in a Link
-header (RFC 8288), as an address or a token in its body, or by how many rows there are; a model is told the arguments.
+An answer ends because it was cut, or because the API gives one page at a time. The API names the next page in a Link
+header (RFC 8288), as an address or a token in the body, or by the number of rows. The model gets the arguments.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _IDS = frozenset({"startingafter", "after", "pageafter"})
 """Names of arguments that take the id of the last row, or a token."""
 _WAYS = _PAGES | _TOKENS | _IDS | _OFFSETS.keys()
 _OTHER_WAYS = frozenset({"before", "beginat", "continuation", "endingbefore", "first", "last", "pageindex"})
-"""Names of arguments by which APIs page as well, in a way that is not known well enough to go on by it."""
+"""Names of further arguments for pages, whose use differs too much between APIs to continue by them."""
 _CERTAIN = (_WAYS | _SIZES) - _IF_NUMBERS
 _PAGING = _WAYS | _SIZES | _OTHER_WAYS
 _BACKWARDS = frozenset({"before", "pagebefore"})
-"""Beside one of these, nothing says in which order rows come."""
+"""Beside one of these arguments, the order of rows is unknown."""
 
 _SAYING = {
     "next": "next", "nextpage": "next", "nextlink": "next", "odatanextlink": "next", "nexturl": "next",
@@ -66,8 +66,8 @@ _SAYING = {
 """The meaning of members of an answer for the next page, by their names without punctuation. ``page``: its own number,
 ``size``: its own size, ``end``: whether it is the last one."""
 _URI_EXPRESSION = re.compile(r"\{[+#./;?&]?[A-Za-z0-9_.,:*%]+\}")
-"""The part of a template of a URI (RFC 6570, section 2.2) that says what may be added to it. JSON in a query has braces
-too, and quotes in them."""
+"""An expression in a URI template (RFC 6570, section 2.2). JSON in a query has braces, too, but with quotes between
+them."""
 _SAYING_WITHIN_NEXT = {
     "href": "next", "url": "next", "uri": "next", "after": "token", "cursor": "token", "token": "token",
     "offset": "offset", "page": "next",
@@ -78,10 +78,9 @@ _HOLDING = frozenset(
 """Members that hold these."""
 _LINKS = frozenset({"links", "link"})
 _MOST_LINKS = 20
-"""Elements of a list that are looked at for what they lead to (Atom's ``rel`` and ``href``, FHIR's ``relation`` and
-``url``)."""
+"""Elements of a list of links that are read (Atom's ``rel`` and ``href``, FHIR's ``relation`` and ``url``)."""
 _ENVELOPES = frozenset({"data", "result", "response", "payload", "embedded"})
-"""Members that hold the rows, and what is said of them, where none is beside them (HAL, many APIs of China)."""
+"""Members that hold the rows together with the data about pages (HAL, many APIs of China)."""
 _LEVELS = 3
 _ASKED_CHARACTERS = 200
 _VALUE_CHARACTERS = 2_000
@@ -111,12 +110,12 @@ def _encode(value: object) -> str:
 
 @lru_cache(4_096)
 def _plain(name: str) -> str:
-    """A name without what is only spelling: ``per_page``, ``$top``, ``page[size]``."""
+    """A name without differences of spelling: ``per_page``, ``$top``, ``page[size]``."""
     return _PUNCTUATION.sub("", name.lower())
 
 
 def may_page(wires: Iterable[str]) -> bool:
-    """Whether any name on the wire is one by which APIs page: most operations have none."""
+    """Whether any name on the wire is a known one for pages. Most operations have none."""
     return not _WAYS.isdisjoint(map(_plain, wires))
 
 
@@ -159,7 +158,7 @@ def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
 
 
 def paging_arguments(tool: Tool) -> list[str]:
-    """The arguments by which the operation can be asked for another part of the same."""
+    """The arguments that select another page of the same operation."""
     wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
     if tool.body is not None:
         wires.update(tool.body.properties)
@@ -259,7 +258,7 @@ def _counted(pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any]
 
 
 def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """The members of an answer that tell of the next page, by kind; what is empty says nothing."""
+    """The members of an answer about the next page, by kind. Empty ones are ignored."""
     for name, raw in members.items():
         is_known = (known := _plain(name)) in saying
         if not is_known and known not in _HOLDING and known not in _LINKS:

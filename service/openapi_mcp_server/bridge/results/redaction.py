@@ -1,7 +1,7 @@
 """REDACT: values that leave neither in an answer's text nor in its structure, nor in a log.
 
-A name hides the values of every key that is so called, in any case; a JSON path hides what it leads to. What cannot be
-looked into and speaks of one of the names is withheld whole: better nothing than what was to be hidden.
+A name hides the values of every key with this name, in any case. A JSON path hides its target. Text that cannot be
+parsed and contains one of the names is withheld as a whole, so that no hidden value can appear.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Redaction(msgspec.Struct, frozen=True):
     nameless: bool = False
 
     def applied(self, answer: HttpResponse) -> tuple[HttpResponse, int]:
-        """The answer without what is hidden, and how many values that were."""
+        """The answer without hidden values, and their number."""
         headers = tuple(header for header in answer.headers if not self._hides(*header))
         is_stream = (answer.header("content-type") or "").lower().startswith("text/event-stream")
         body, count = self._events(answer.body) if is_stream else self.text(answer.body)

@@ -204,7 +204,7 @@ def _structured(
     if problem is not None and told != compact:  # perhaps the note does not fit: a map of numbers, a closed object
         told, problem = compact, _problem(tool.output, compact, validators)
     if told is None or problem is not None:
-        is_null = compact == b"null"  # which schemas of answers take everywhere else
+        is_null = compact == b"null"  # schemas of answers allow null everywhere else
         structured = msgspec.Raw(_noted(b'{"undocumented":%b}' % _value(body), about))
         return structured, msgspec.UNSET if is_null else {MISMATCH: problem}
     return msgspec.Raw(told), msgspec.UNSET

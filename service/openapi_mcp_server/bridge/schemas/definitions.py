@@ -176,20 +176,20 @@ class Definitions:
         return isinstance(root, _Root) and bytes(root.type) in _LISTS
 
     def _names_object(self, name: str) -> bool:
-        """Found out without recursion: there may be hundreds in a row, each in the one before."""
+        """Works without recursion: hundreds of definitions may be nested, each in the one before."""
         waiting = [] if name in self._objects else [name]
         while waiting:
             schema = self._schemas[waiting[-1]].json
             if waiting[-1] in self._objects:
                 self._objects[waiting.pop()] = self.is_object(schema)
             else:
-                self._objects[waiting[-1]] = False  # what stands while a cycle is walked
+                self._objects[waiting[-1]] = False  # the value while a cycle is walked
                 waiting += [each for each in _in_place(schema) if each not in self._objects]
         return self._objects[name]
 
 
 def _in_place(schema: bytes | msgspec.Raw) -> Iterator[str]:
-    """The definitions by which `Definitions.is_object` goes."""
+    """The definitions that `Definitions.is_object` must look at."""
     root = _root(schema)
     if not isinstance(root, _Root) or root.type or root.properties:
         return

@@ -34,7 +34,7 @@ _SAYING_NOTHING = frozenset({b"{}", b"true", b'{"type":"object"}', b'{"type":["o
 """Schemas that are not told of answers: one that promises an object and no more is of no use to anybody (91 of 4,618
 tools)."""
 _DETAILS = (Detail.FULL, Detail.SHORT)
-"""The level between these leaves out examples, which no schema of answers has."""
+"""The level between these leaves out examples. Schemas of answers have none."""
 _PROSE = frozenset({"title", "description"})
 _PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
 """Keywords of an object that is nothing but its properties."""
@@ -114,10 +114,10 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
 
 
 def _asked_for(response: Response, definitions: Definitions) -> list[MediaType]:
-    """The media types of an answer, less XML and text that say again what JSON says there, which Accept asks for first.
+    """The media types of an answer without XML and text that repeat the schema of JSON. Accept asks for JSON first.
 
-    Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. Should such an answer
-    come all the same, it has a form of its own (docs/adr/0011). Other types are listed because an API answers so at
+    Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. If such an answer
+    still comes, it has a form of its own (docs/adr/0011). Other types are kept, because an API answers with them at
     times: Kubernetes' watches are streams.
     """
     media = content_of(response)
@@ -130,15 +130,16 @@ def _is_beside(name: str) -> bool:
 
 
 def _is_said(schema: Schema | None, known: Container[bytes], definitions: Definitions) -> bool:
-    """Whether a schema is one of these, and that of an object or a list: of a text, each media type has its own."""
+    """Whether a schema is one of these, and describes an object or a list. A text means another form in each media
+    type."""
     if schema is None or (json := bytes(schema.json)) not in known:
         return False
     return definitions.is_object(json) or definitions.is_list(json)
 
 
 def content_of(response: Response) -> Sequence[MediaType]:
-    """The media types of an answer. 204 and 205 have no content, whatever is described (RFC 9110 sections 15.3.5 and
-    15.3.6): SendGrid's document has JSON for 42 of them.
+    """The media types of an answer. 204 and 205 have no content, whatever the document says (RFC 9110 sections 15.3.5
+    and 15.3.6): SendGrid's document has JSON for 42 of them.
     """
     return () if response.status in _WITHOUT_CONTENT else response.media
 

@@ -57,7 +57,7 @@ def alternatives(outline: Outline, definitions: Mapping[str, Schema]) -> list[Ou
 
 
 def without_parts(outline: Outline) -> Outline:
-    """A level that is kept for what the functions below ask of it: many properties may refer to one large schema."""
+    """One level of a schema, kept for the functions below: many properties may refer to one large schema."""
     return {key: None if key != "type" and isinstance(value, dict | list) else value for key, value in outline.items()}
 
 

@@ -39,8 +39,8 @@ _NO_NEWS = frozenset(
 )
 """Formats that people write and that say no more than the type."""
 MERGED_BYTES = 8 * 1024 * 1024
-"""The most bytes that references with more beside them bring in, in all schemas of a document, since each is a copy:
-300 kB asked for 150 MB. Of 148 published documents one has 60 kB, the others a tenth of that."""
+"""The most bytes that references with other keywords beside them may add to all schemas of a document, since each is a
+copy: 300 kB asked for 150 MB. Of 148 published documents one needs 60 kB, the others a tenth of that."""
 _FORMAT_CHARACTERS = 60
 _PATTERN_CHARACTERS = 120
 
@@ -81,11 +81,11 @@ class Telling:
         self._left = MERGED_BYTES
 
     def told(self, schema: bytes) -> bytes:
-        """An encoded schema as it is told."""
+        """An encoded schema as models see it."""
         return encode(rewritten(decode(schema), self._part)) if _is_worth_a_look(schema) else schema
 
     def _part(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """One level of a schema; its parts follow."""
+        """Converts one level of a schema. Its parts follow later."""
         if "$ref" in schema and "not" in schema:  # the base among its kinds, see `openapi.schemas.kinds`
             schema = {key: value for key, value in schema.items() if key != "not"}
         if isinstance(prose := schema.get("description"), str):
@@ -105,7 +105,7 @@ class Telling:
         return schema
 
     def _merged(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """A reference and what it leads to as one. That may lead to itself in the same way, and is not merged again."""
+        """A reference merged with its target. A target that leads to itself in the same way is not merged again."""
         if self._left < 0:
             return _plain_reference(schema)
         merged = top_level(Schema(msgspec.Raw(encode(schema))), self._schemas)

@@ -146,7 +146,7 @@ def _has_choices(schema: bytes) -> bool:
 
 
 def affordable(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
-    """As much of a value as is searched for errors."""
+    """The part of a value that is searched for errors."""
     values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
     begun = Excerpt(whole, values)
     if not _has_choices(schema):

@@ -172,8 +172,8 @@ def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[G
 
 
 def _folded(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Versions of one operation as one hit, the newest that is stable among those that fit about as well. What is no
-    tool stands for itself."""
+    """Joins versions of one operation into one hit: the newest stable one among those that fit about as well. An
+    operation that is no tool is a hit of its own."""
     twins: dict[str, list[Hit]] = {}
     for hit in hits:
         if hit.operation.twin and hit.operation.name:

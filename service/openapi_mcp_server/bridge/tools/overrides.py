@@ -137,7 +137,7 @@ def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
 
 
 def _route(key: str) -> str:
-    """Equal for keys of one method and path whose variables, or whose method's case, are written in other ways."""
+    """Equal for keys of the same method and path. Names of variables and the case of the method do not count."""
     method, space, path = plain_route(key).partition(" ")
     return f"{method.upper() if path.startswith('/') else method}{space}{path}"
 

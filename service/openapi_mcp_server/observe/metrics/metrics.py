@@ -132,7 +132,7 @@ class Metrics:
 
     def page(self, *, open_metrics: bool) -> Callable[[], bytes]:
         """A function that writes everything, in OpenMetrics 1.0.0 or in the text format 0.0.4, and takes its time: a
-        thread may do it. Gauges are read now: what they read belongs to whoever asks.
+        thread may do it. Gauges are read now: what they read belongs to the caller.
         """
         gauges = [_samples(family, read()) for family, read in self._gauges.items()]
         write = openmetrics.generate_latest if open_metrics else exposition.generate_latest

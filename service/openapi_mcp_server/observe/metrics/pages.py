@@ -1,6 +1,6 @@
 """Metrics of several processes as one page: every sample says whose it is.
 
-Works on the text, so whoever collects the pages of workers needs no client library, and what they measured stays as
+Works on the text, so collecting the pages of workers needs no client library, and what they measured stays as
 they wrote it. Why not in the library's own way: docs/adr/0014.
 """
 

@@ -69,8 +69,8 @@ class OtlpExporter:
         return Delivery(len(spans), (str(cause) if cause else self._said.first)[:REASON_CHARACTERS])
 
     def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """The request, signed where somebody signs. A session without this looks for a password in ~/.netrc, which
-        would take the place of the configured key."""
+        """The request, signed if there is a signer. Without this, a session looks for a password in ~/.netrc, which
+        would replace the configured key."""
         if self._sign is not None:
             body = request.body if isinstance(request.body, bytes) else b""
             request.headers.update(self._sign.headers(request.url or "", body))

@@ -62,7 +62,7 @@ class Outbox:
         self._exporter = exporter
         self._limit = queued_calls
         self._queue: deque[CallSpans] = deque()
-        self._refused = 0  # written by whoever puts,
+        self._refused = 0  # written by callers of `put`,
         self._lost = 0  # by the thread
         self._in_hand = 0  # and by the thread as well: spans of the batch that is being delivered
         self._is_failing = False

@@ -24,7 +24,7 @@ RULES_EXPIRE_SECONDS = 3600.0
 REPORT_SECONDS = 10.0
 """How often X-Ray wants to hear of a rule, unless it says otherwise."""
 _NAME_CHARACTERS = 256
-"""Characters that patterns see of a name that a client made up; those of tools have 64 at most."""
+"""Characters of a client's invented name that patterns see. Names of tools have 64 at most."""
 _PORT = re.compile(r":\d*$")
 
 

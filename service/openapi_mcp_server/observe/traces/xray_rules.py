@@ -51,7 +51,7 @@ _T = TypeVar("_T")
 
 
 class RulePoller:
-    """Runs from `start` to `stop`; `poll` is one look, for whoever does not want to wait."""
+    """Runs from `start` to `stop`; `poll` is a single look without waiting."""
 
     def __init__(self, rules: XRayRules, daemon: DaemonAddress, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._rules = rules

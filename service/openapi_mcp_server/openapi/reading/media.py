@@ -121,7 +121,7 @@ class ResponseReader:
 
     def _response(self, at: Located, status: str, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
         place = at.base, bytes(at.json) if len(at.json) <= REFERENCE_BYTES else b"", status, is_success
-        if known := self._referred.get(place):  # as more than half of GitHub's
+        if known := self._referred.get(place):  # more than half of GitHub's answers
             return known
         resolved = self._references.resolve(at)
         response = msgspec.structs.replace(self._resolved(at, resolved, is_success=is_success), status=status)
@@ -173,7 +173,7 @@ def header_names(at: Located, notes: Notes) -> tuple[str, ...]:
 def by_status(
     declared: dict[str, msgspec.Raw], at: Located, read_one: Callable[[Located, str, bool], Response], notes: Notes
 ) -> tuple[Response, ...]:
-    """The answers in the map at ``at``; ``read_one`` is told the status, and whether the answer is a success.
+    """The answers in the map at ``at``. ``read_one`` gets the status, and whether the answer is a success.
 
     Errors have no schemas: they are shown as they come. An operation can be called without knowing its answers:
     what is wrong in one costs that one, and a note.

@@ -256,7 +256,7 @@ def written(value: Text) -> str:
 
 
 def as_known(word: str, known: Iterable[str]) -> str:
-    """The word of the specification that this one is but for its case and the space around it; else itself."""
+    """The word of the specification for this one, in any case and with spaces around it; else the word itself."""
     plain = word.strip().lower()
     return next((each for each in known if each.lower() == plain), word)
 

@@ -36,9 +36,9 @@ from openapi_mcp_server.openapi.references.resolve import Located, opened
 FIELDS_PER_OPERATION = 10
 """Fields of path items: at most so many times the operations that a document may have. Items have one to eight."""
 PARTS_PER_OPERATION = 10
-"""Parameters, media types, tags, servers, alternatives of security: at most so many times the operations that a
-document may have. Operations can share them by a reference or by their path, and each is looked at for every operation:
-200 kB took 27 s. Kubernetes' 826 operations have 13,519."""
+"""The limit for parameters, media types, tags, servers and alternatives of security, as a multiple of the most
+operations of a document. Operations can share these parts by a reference or by their path, but each part is read for
+every operation: 200 kB took 27 s. Kubernetes' 826 operations have 13,519."""
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
@@ -336,7 +336,7 @@ def _identity(declaration: Declaration) -> tuple[str, str]:
 
 
 def _parts(operation: Operation) -> int:
-    """Its parts but for the parameters."""
+    """The number of its parts without the parameters."""
     media = sum(len(response.media) + len(response.headers) for response in operation.responses)
     media += len(operation.body.media) if operation.body else 0
     return media + len(operation.tags) + len(operation.security) + len(operation.servers)

@@ -1,4 +1,4 @@
-"""Who may call: security schemes, and the alternatives that an operation asks for."""
+"""Security schemes, and the alternatives that an operation asks for."""
 
 from __future__ import annotations
 

@@ -350,7 +350,7 @@ def _address(source: Source) -> BaseAddress:
 
 
 def _in_lower_case(schemes: Sequence[str]) -> list[str]:
-    """Schemes know no case (RFC 3986 section 3.1)."""
+    """The schemes in lower case: their case does not count (RFC 3986 section 3.1)."""
     return [scheme.lower() for scheme in schemes]
 
 

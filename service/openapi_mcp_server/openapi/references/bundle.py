@@ -347,7 +347,7 @@ def _alias(schema: msgspec.Raw) -> str | None:
 
 
 def _identifiers(json: bytes) -> list[str]:
-    """Sorted by their ends, by which they are looked for."""
+    """The identifiers, sorted by their ends for the search."""
     return sorted({_backwards(found.decode().removesuffix("#")) for found in _IDENTIFIER.findall(json)})
 
 

@@ -34,7 +34,7 @@ MAX_INNER_BYTES = 32 * 1024 * 1024
 _REPEATED_BYTES = 1_000
 """Bytes of a schema that may well stand in many places."""
 _ALONE = re.compile(rb'\{"\$ref":"[^"\\]+"\}')
-"""A reference and nothing else, as most schemas of bodies and answers are."""
+"""A schema that is only a reference, like most schemas of bodies and answers."""
 
 _ROOT = Located("", msgspec.Raw())
 _WITH_KINDS = ".any"

@@ -21,7 +21,7 @@ from openapi_mcp_server.openapi.schemas.choices import PRESENCE
 from openapi_mcp_server.openapi.schemas.keywords import as_text
 
 MOST_NAMES = 2_500
-"""Names that are listed for one choice in all, beyond those of ``mapping``, since each schema lists those of others."""
+"""The most names that one choice lists beyond those of ``mapping``, since each schema lists the names of others."""
 _MOST_NESTED = 20
 """References and combinations that are followed to find what a schema lists for the property."""
 _DIGITS = 18
@@ -110,7 +110,7 @@ class Discriminators:
         return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
 
     def _choice(self, said: Discriminator, reference: str, base: str, by_pointer: dict[str, _Choice]) -> _Choice | None:
-        """One for each schema, which may stand there twice."""
+        """One for each schema. A schema may be there twice."""
         target = _found(reference, self._references, base)
         if target is None:
             return None
@@ -240,7 +240,7 @@ def _is_choice(schema: Mapping[str, Any]) -> bool:
 def _decoded(at: Located) -> object:
     try:
         return decoded(at)
-    except SpecError:  # whoever needs the schema will say so
+    except SpecError:  # the user of the schema reports it
         return None
 
 

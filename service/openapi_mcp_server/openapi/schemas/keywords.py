@@ -26,7 +26,7 @@ def is_text(value: object) -> bool:
 
 
 def are_texts(values: list[Any]) -> bool:
-    """Whether a list holds texts and nothing else, as most enumerations do."""
+    """Whether a list holds only texts, as most enumerations do."""
     return set(map(type, values)) == {str}
 
 

@@ -22,8 +22,8 @@ _EXTENSION = b'"x-ms-discriminator-value"'
 MAX_KINDS = 20
 """Kinds of one base that are described; of more only the values are told."""
 MAX_PAIRS = 100_000
-"""Pairs of a base and what is made of it, in a document: where each of 2,000 bases is made of the one before, two
-million."""
+"""The most pairs of a base and a derived schema in a document. 2,000 bases that each extend the one before would make
+two million."""
 
 
 class _Reference(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class Kinship:
         self._left = MAX_PAIRS
 
     def kinds(self, base: Located) -> Kinds | None:
-        """The kinds that a schema stands for; None where that is itself alone. Raises SpecError where all bases of the
+        """The kinds that a schema stands for; None if it stands only for itself. Raises SpecError if all bases of the
         document stand for too many."""
         if base.pointer not in self._kinds:
             self._kinds[base.pointer] = self._read(base)

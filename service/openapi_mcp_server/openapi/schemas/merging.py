@@ -36,7 +36,7 @@ _LINKED = frozenset(
 
 
 class _Merge:
-    """Works in place on what it decodes: an ``allOf`` may have thousands of parts."""
+    """Merges in place into the decoded schema: an ``allOf`` may have thousands of parts."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions

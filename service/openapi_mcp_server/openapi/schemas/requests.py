@@ -224,7 +224,7 @@ class RequestConversion(Conversion):
             strict[keyword] = names
 
     def _least_members(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """Read-only members are counted, and cannot be given."""
+        """Lowers ``minProperties``, which counts read-only members that cannot be given."""
         if not is_count(value):
             self._note_wrong(keyword, "a whole number", value)
             return

@@ -14,7 +14,7 @@ _MOST_NESTED = 50
 """References and combinations that are followed to find a property's flag."""
 _NO_NAMES: frozenset[str] = frozenset()
 _NAMING = frozenset({"properties", "allOf", "$ref"})
-"""Keywords by which a schema has properties: most have none of them."""
+"""The keywords that give a schema properties. Most schemas have none of them."""
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Visibility:
     def _beyond(
         self, reference: str, base: str, known: dict[str, T], ask: Callable[[object, str, int], T], depth: int
     ) -> T | None:
-        """The answer of ``ask`` about a reference's target; None if it cannot be read: whoever needs it will say so."""
+        """The answer of ``ask`` about a reference's target; None if it cannot be read; its user reports that."""
         try:
             target = self._references.find(reference, Located("", msgspec.Raw(), base))
             if target.pointer not in known:

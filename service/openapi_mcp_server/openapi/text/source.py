@@ -24,7 +24,7 @@ _OTHERS = {
 
 
 class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of what a document may cost. How many bytes it may have is for whoever reads it to say.
+    """The limits of what a document may cost. The reader of a file limits its bytes.
 
     ``depth``: nested objects and arrays. Whatever reads a document recurses: Python and msgspec stop near 1,000
     frames, jsonschema-rs at 255 levels. The deepest of 124 published documents has 25.

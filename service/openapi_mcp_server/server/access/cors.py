@@ -21,7 +21,7 @@ _TOLD: Final = (
 
 
 def for_pages(app: App, visitors: Visitors) -> App:
-    """The application, whose answers pages of allowed origins can read. Nothing changes for whoever sends no Origin."""
+    """An application whose answers pages of allowed origins can read. Requests without Origin are unchanged."""
 
     def answer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         pairs: list[Header] = scope["headers"]

@@ -1,4 +1,4 @@
-"""Who a request may say it is for, and which web pages may send one: the defence against DNS rebinding.
+"""The allowed values of Host, and the web pages that may send requests: the defence against DNS rebinding.
 
 A page on the web can make a browser reach a server on the user's machine under a name of its own. Then ``Host`` is
 that name and ``Origin`` that page, so both are compared with lists (2026-07-28, Streamable HTTP, Security).

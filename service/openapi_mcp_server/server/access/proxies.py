@@ -1,4 +1,4 @@
-"""Who asks, seen through the proxies in front: address, scheme, port and path prefix, from trusted ones only."""
+"""The client behind the proxies in front: address, scheme, port and path prefix, from trusted proxies only."""
 
 from __future__ import annotations
 

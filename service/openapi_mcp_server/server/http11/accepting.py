@@ -1,4 +1,4 @@
-"""Taking connections in, also while this process has no descriptor left for one more."""
+"""Accepts connections, and copes with a process that has no descriptor left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 import trio
 
 PAUSE_SECONDS = 0.25
-"""Without a descriptor: what is in flight ends meanwhile, and the clients wait in the queue of the socket."""
+"""The pause without a descriptor. Calls in flight end meanwhile, and clients wait in the queue of the socket."""
 SILENCE_SECONDS = 60.0
 """Between two lines of the log about it."""
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 async def accept_all(listener: trio.SocketListener, take: Callable[[trio.SocketStream], object]) -> NoReturn:
-    """Gives every connection to ``take``, until it is cancelled; then closes the listener."""
+    """Gives every connection to ``take`` until it is cancelled. Then it closes the listener."""
     silent_until = -math.inf
     async with listener:
         while True:

@@ -1,6 +1,7 @@
-"""The protocol of requests that are not ordinary: hypercorn's, on h11. The only module that knows hypercorn.
+"""The protocol of requests that are not ordinary: hypercorn's, on h11. Only this module uses hypercorn.
 
-Imported when the first of them comes: hypercorn brings HTTP/2, WebSocket and `multiprocessing`, a seventh of a start.
+It is imported at the first such request. hypercorn brings HTTP/2, WebSocket and `multiprocessing`: a seventh of a
+start.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from openapi_mcp_server.upstream.http11 import FreeingH11
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
 READ_AHEAD_EVENTS = 10
-"""Pieces of a body that wait for the application; behind them the client waits."""
+"""Pieces of a body that wait for the application. When there are so many, the client waits."""
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
 REQUESTS_PER_CONNECTION = 1_000_000
 """hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
@@ -36,7 +37,7 @@ GoOn = Callable[[], Awaitable[None]]
 
 
 class OwnConnection(Protocol):
-    """A client's connection, as its protocol needs it."""
+    """The interface of a client's connection for its protocol."""
 
     async def write(self, data: bytes) -> None:
         """Sends to the client."""
@@ -45,7 +46,7 @@ class OwnConnection(Protocol):
         """An answer is complete, or a request has begun."""
 
     def end(self, *, is_sending: bool) -> None:
-        """Nothing more is written; the client may still be sending."""
+        """Ends writing. The client may still be sending."""
 
 
 class Protocols:
@@ -84,7 +85,7 @@ def _config() -> Config:
 
 
 class Http11(H11Protocol):
-    """hypercorn's, without its ways out of HTTP/1.1, and with one write for what goes out together."""
+    """hypercorn's protocol without upgrades from HTTP/1.1, and with one write for data that goes out together."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - hypercorn's
         self,
@@ -106,7 +107,7 @@ class Http11(H11Protocol):
 
     @property
     def has_begun(self) -> bool:
-        """Whether something of a next request is there."""
+        """Whether a part of the next request is there."""
         return bool(self.connection.trailing_data[0])
 
     async def take(self, data: bytes) -> None:
@@ -114,7 +115,7 @@ class Http11(H11Protocol):
         await self.handle(RawData(data))
 
     async def leave(self) -> None:
-        """The client has left, or is given up."""
+        """Called when the client has left or is given up."""
         await self.handle(Closed())
 
     async def send(self, event: Event) -> None:
@@ -163,8 +164,8 @@ class Http11(H11Protocol):
         self.keep_alive_requests += 1
 
     async def _go_on(self) -> None:
-        """The application wants the body, for which the client waits to be told so. One that is refused by its head is
-        not told (RFC 9110 section 10.1.1)."""
+        """The application wants the body, so a client that waits for 100 Continue gets it. A client that is refused by
+        its head does not (RFC 9110 section 10.1.1)."""
         if self.connection.they_are_waiting_for_100_continue:
             await self.send(RawData(self.connection.send(h11.InformationalResponse(status_code=100, headers=[]))))
 
@@ -173,11 +174,11 @@ class Http11(H11Protocol):
         await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Does nothing: nothing but HTTP/1.1 is spoken."""
+        """Does nothing: only HTTP/1.1 is supported."""
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        """The head of an answer waits for what follows it, which is never long. hypercorn says 100 as soon as it has
-        read a head; here the application decides."""
+        """Holds back the head of an answer until the next part follows, which is soon. hypercorn sends 100 Continue as
+        soon as it has read a head; here the application decides."""
         if type(event) is h11.InformationalResponse:
             return
         if type(event) is h11.Response and self._ends_the_connection():
@@ -196,12 +197,13 @@ class Http11(H11Protocol):
             await self.send(RawData(data))
 
     def _ends_the_connection(self) -> bool:
-        """Whether no request can follow: the rest of this one's body is not read by anybody, or the process stops."""
+        """Whether no request can follow: nobody reads the rest of this one's body, or the process stops."""
         return self.connection.their_state is h11.SEND_BODY or self.context.terminated.is_set()
 
 
 def _saying_close(head: h11.Response) -> h11.Response:
-    """RFC 9112 section 9.6: a client that is not told would send its next request into a connection that is closed."""
+    """Adds Connection: close (RFC 9112 section 9.6). Without it, a client would send its next request into a closed
+    connection."""
     others = [(name, value) for name, value in head.headers if name != b"connection"]
     return h11.Response(status_code=head.status_code, headers=[*others, (b"connection", b"close")])
 
@@ -214,7 +216,7 @@ class _Applications:
         self.go_on: GoOn | None = None  # for the next request
 
     async def spawn_app(self, app: App, _: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]) -> Put:
-        """Returns what takes the events for the application."""
+        """Returns the function that takes the events for the application."""
 
         async def can_be_abandoned(scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
             with trio.CancelScope() as answering:
@@ -231,7 +233,7 @@ def _in_pieces() -> None:
 
 
 class _Inbox:
-    """The events of one request, from its connection to the application: two tasks. A memory channel is 1 kB larger."""
+    """The events of one request, from the connection's task to the application's. A memory channel is 1 kB larger."""
 
     __slots__ = ("_changed", "_events", "_go_on", "_has_left")
 
@@ -242,7 +244,7 @@ class _Inbox:
         self._changed = trio.Event()
 
     async def put(self, event: MutableMapping[str, Any]) -> None:
-        """Waits for room, so that the client does; what a client has not sent before it left is not missed."""
+        """Waits for room, so that the client waits, too. Data that a client did not send before it left is ignored."""
         if event["type"] == "http.disconnect":
             self._has_left = True
         while len(self._events) >= READ_AHEAD_EVENTS and not self._has_left:
@@ -269,8 +271,8 @@ class _Inbox:
 
 
 def _addressed(request: h11.Request) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
-    """The headers, and the target as a path. A whole URL has to be understood, and names the host instead of ``Host``
-    (RFC 9112 section 3.2.2). None where the target is of no form that makes sense here."""
+    """The headers, and the target as a path. A whole URL is accepted, and its host replaces ``Host`` (RFC 9112 section
+    3.2.2). None for any other form of target."""
     headers: list[tuple[bytes, bytes]] = list(request.headers)
     if request.target.startswith((b"/", b"*")):
         return headers, request.target
@@ -282,7 +284,7 @@ def _addressed(request: h11.Request) -> tuple[list[tuple[bytes, bytes]], bytes] 
 
 
 def _is_ambiguous(request: h11.Request) -> bool:
-    """Whether somebody in front may have seen another end of the body: the way to smuggle a second request (RFC 9112
+    """Whether a proxy may have seen another end of the body, which allows to smuggle a second request (RFC 9112
     sections 6.1 and 11.2)."""
     names = {name for name, _ in request.headers}
     return b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0")

@@ -1,7 +1,7 @@
 """HTTP/1.1 on our own socket.
 
 Ordinary requests are answered in their connection's own task (`ordinary`). hypercorn's protocol (h11, ASGI) carries all
-others (`any_request`); its Trio worker does not, because of what that does (0.18):
+others (`any_request`). Its Trio worker is not used, for these reasons (0.18):
 
 - a write to a client that does not read has no deadline, and so the stop has none;
 - an answer given before the whole body was read (403, 413, 415) waits for room in a queue that nobody reads any
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
     from openapi_mcp_server.server.http11.any_request import Http11, Protocols
 
 KEEP_ALIVE_SECONDS = 75.0
-"""Longer than the idle timeout of whatever stands in front (nginx and load balancers: 60 s), so that a connection is
-never closed while a request is being written to it. The head of a request has to arrive in this time, too."""
+"""The idle timeout. It is longer than that of proxies in front (nginx and load balancers: 60 s), so that no connection
+is closed while a request is being written to it. The head of a request must arrive in this time, too."""
 WRITE_SECONDS = 15.0
-"""For a piece of an answer to be taken by a client that reads slowly, or not at all."""
+"""The time for a client to take a piece of an answer."""
 WRITE_BYTES = 64 * 1024
 """Bytes of one piece: the slowest client that is served reads 4 kB a second."""
 LAST_WRITE_SECONDS = 2.0
-"""The same while the server stops: a client that does not read must not hold up the end of all. The kernel has taken
-some 3 MB by then and delivers them; of more, 100 kB a second must be read."""
+"""The same while the server stops: a client that does not read must not delay the end. The kernel has taken some 3 MB
+by then and delivers them. A client must read more than that at 100 kB a second."""
 LINGER_SECONDS = 1.0
-"""How long the rest of a request is read and thrown away after its connection's last answer: closing over it would
+"""How long the rest of a request is read and dropped after its connection's last answer. Closing with unread data would
 reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
 TEND_SECONDS = 0.25
 """The least time between two looks for connections that are idle for too long."""
 FAREWELL_SECONDS = 0.25
-"""At a stop, how long idle connections are still read: a request may just be on its way."""
+"""How long idle connections are still read at a stop: a request may just be on its way."""
 READ_BYTES = 64 * 1024
 KNOWN_BYTES = 1024
-"""The longest head that is kept for the next request of its connection: 2 kB with what was read of it."""
+"""The longest head that is kept for the next request of its connection: 2 kB with its parsed fields."""
 _ORDINARY = {
     "type": "http",
     "http_version": "1.1",
@@ -58,7 +58,7 @@ _ORDINARY = {
     "scheme": "http",
     "root_path": "",
 }
-"""The part of the scope that every ordinary request has alike."""
+"""The part of the scope that is the same for every ordinary request."""
 _LINE_ENDS = frozenset({b"\r", b"\n"})
 DESCRIPTORS = 65_536
 """How many descriptors this process asks the system for: one for each client's connection, and one for its call's
@@ -68,7 +68,7 @@ connection to the API. The usual soft limit of 1,024 is less than the sessions o
 async def serve(
     app: App, listener: socket.socket, *, until: Callable[[], Awaitable[None]], grace_seconds: float
 ) -> None:
-    """Serve until ``until()`` returns; then accept nothing more and wait for what is in flight, at most so long."""
+    """Serves until ``until()`` returns. Then it accepts nothing more and waits for calls in flight, at most so long."""
     _claim_descriptors()
     ports.listen(listener)
     worker = _Worker(app)
@@ -101,8 +101,8 @@ def _claim_descriptors() -> None:
 
 
 def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
-    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked. Where
-    no descriptor is left they cannot be helped."""
+    """Accepts the connections that still wait in the queue: closing the listener would reset them with their requests.
+    If no descriptor is left, they are lost."""
     queue.settimeout(0)
     with suppress(OSError):
         while True:
@@ -123,7 +123,7 @@ class _Worker:
 
     @property
     def protocols(self) -> Protocols:
-        """The way of requests that are not ordinary, made for the first: 30 ms, which a start is spared."""
+        """The handler of requests that are not ordinary. The first such request makes it, which saves a start 30 ms."""
         if self._protocols is None:
             from openapi_mcp_server.server.http11.any_request import Protocols  # noqa: PLC0415 - hypercorn
 
@@ -142,8 +142,8 @@ class _Worker:
                 self._all_closed.set()
 
     async def close_idle(self) -> None:
-        """Closes connections that are idle for too long. Runs for ever: to set a timer of each one for every request
-        took 3 % of a call."""
+        """Closes connections that are idle for too long. It runs for ever, since a timer for each request took 3 % of a
+        call."""
         while True:
             now = trio.current_time()
             for connection in self.connections:
@@ -153,7 +153,7 @@ class _Worker:
             await trio.sleep_until(min(max(next_one, now + TEND_SECONDS), now + KEEP_ALIVE_SECONDS))
 
     async def drain(self, grace_seconds: float) -> None:
-        """Until every connection has had its answer, or the grace is over."""
+        """Waits until every connection has had its answer, or the grace is over."""
         self.is_stopping = True
         self._stopping.set()
         for _ in range(2):  # what was accepted last enters the set: Trio runs the tasks of one round in any order
@@ -170,7 +170,7 @@ class _Worker:
 
 
 class _Connection:
-    """One client's connection: reads for the protocol, writes for it, and ends when it is idle for too long."""
+    """One client's connection: it reads and writes for the protocol, and ends when it is idle for too long."""
 
     def __init__(self, worker: _Worker, stream: trio.SocketStream) -> None:
         self._worker = worker
@@ -190,7 +190,7 @@ class _Connection:
         self._unread = b""  # the beginning of the first of these
 
     async def serve(self) -> None:
-        """Until either side has had enough. The caller closes the stream."""
+        """Runs until either side ends the connection. The caller closes the stream."""
         try:
             self._client, self._server = _peers(self._stream)
         except OSError:
@@ -200,7 +200,7 @@ class _Connection:
             await self._serve_by_protocol()
 
     async def _serve_by_protocol(self) -> None:
-        """From the first request on that is not ordinary; for a connection that has none it would only be made."""
+        """The protocol of all requests, made at the connection's first request that is not ordinary."""
         self._reading = trio.CancelScope()
         async with trio.open_nursery() as tasks:
             self._protocol = self._worker.protocols.made(self, tasks, self._client, self._server)
@@ -209,21 +209,21 @@ class _Connection:
         self._protocol = None  # which refers to this connection: 34 objects that only the collector would find
 
     def dismiss(self) -> None:
-        """The process stops: an idle connection has little time left, a busy one until its answer is taken."""
+        """The process stops: an idle connection has little time left, a busy one ends when its answer is taken."""
         if self._is_idle:
             self._reading.deadline = trio.current_time() + FAREWELL_SECONDS
         self._patience.deadline = min(self._patience.deadline, trio.current_time() + LAST_WRITE_SECONDS)
 
     def end_reading(self) -> None:
-        """Nothing of the client is waited for any more; what is answered in the connection's own task is cancelled."""
+        """Stops reading from the client, and cancels a request that is answered in the connection's own task."""
         self._reading.cancel()
 
     def abort(self) -> None:
-        """Closes the connection at once, also out of a write that the client does not take."""
+        """Closes the connection at once, even during a write that the client does not take."""
         self._stream.socket.close()
 
     async def _read_in_time(self) -> None:
-        """Until nothing more is read; many that are ended together take turns."""
+        """Runs until nothing more is read. Many connections that end together take turns."""
         if self._worker.is_stopping:
             self.dismiss()
         with self._reading:
@@ -232,7 +232,7 @@ class _Connection:
             await self._worker.ends.wait("")
 
     async def _read(self) -> None:
-        """Until the end, or until something comes that is for the protocol of all requests."""
+        """Reads until the end, or until a request comes for the protocol of all requests."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             if self._unread and self._protocol is not None:
                 begun, self._unread = self._unread, b""
@@ -264,11 +264,11 @@ class _Connection:
                 del exchange
 
     def _is_between(self) -> bool:
-        """Requests: h11 has nothing of the next one either."""
+        """Whether the connection is between two requests, in h11, too."""
         return self._is_idle and (self._protocol is None or not self._protocol.has_begun)
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
-        """The exchange and the scope of an ordinary request; None where it is not one."""
+        """The exchange and the scope of an ordinary request; None for any other."""
         if self._worker.is_stopping or not self._is_between():
             return None
         request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data, self._known)
@@ -289,7 +289,8 @@ class _Connection:
             await protocol.take(data)
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
-        """Here and now; what else the client sends meanwhile waits in the kernel. False: nothing of it is wanted."""
+        """Answers an ordinary request in this task. Further data of the client waits in the kernel. False if it is not
+        wanted."""
         self._is_idle, self._is_ordinary, self.idle_until = False, True, math.inf
         try:
             await run_app(self._worker.app, scope, exchange.receive, exchange.send)
@@ -319,7 +320,7 @@ class _Connection:
         }
 
     async def _read_body(self, most: int) -> bytes:
-        """Reads at most so many bytes of the body; none where the client has left."""
+        """Reads at most so many bytes of the body; none if the client has left."""
         while await self._is_readable():
             try:
                 if data := self._socket.recv(min(most, READ_BYTES)):
@@ -333,7 +334,7 @@ class _Connection:
         return b""
 
     async def _left(self) -> None:
-        """Returns when the client has left, or is given up. Behind a next request its leaving is not seen."""
+        """Returns when the client has left or is given up. If a next request has come, the leaving is not noticed."""
         while await self._is_readable():
             try:
                 has_left = not self._socket.recv(1, socket.MSG_PEEK)
@@ -381,9 +382,9 @@ class _Connection:
             self._reading.deadline = math.inf  # a request that has come within the farewell of a stop has its grace
 
     async def write(self, data: bytes) -> None:
-        """Within the time that a client has to take it; nothing once the connection is over."""
+        """Writes within the time that a client has to take a piece. Does nothing once the connection is over."""
         if self._is_over:
-            await trio.lowlevel.checkpoint()  # whoever still sends must learn of the disconnect some time
+            await trio.lowlevel.checkpoint()  # an application that still sends must learn of the disconnect some time
             return
         try:
             async with self._writing:
@@ -403,7 +404,7 @@ class _Connection:
         raise trio.TooSlowError
 
     def _give_up(self) -> None:
-        """Part of an answer may be out: nothing that made sense could follow."""
+        """Ends the connection after a failed write: part of an answer may be out, so nothing can follow."""
         self._is_over = True
         if self._is_ordinary:
             if self._watching is not None:
@@ -417,7 +418,7 @@ class _Connection:
             self._stream.socket.shutdown(socket.SHUT_WR)
 
     def end(self, *, is_sending: bool) -> None:
-        """After the last answer: says so to the client, and hears out one that is still sending."""
+        """After the last answer: ends writing, and reads the rest from a client that is still sending."""
         self._shut()
         if is_sending:
             self._reading.deadline = trio.current_time() + LINGER_SECONDS
@@ -426,10 +427,10 @@ class _Connection:
 
 
 def _peers(stream: trio.SocketStream) -> tuple[Peer, Peer]:
-    """(client, server); raises OSError where the client has left already."""
+    """(client, server). Raises OSError if the client has left already."""
     return _peer(stream.socket.getpeername()), _peer(stream.socket.getsockname())
 
 
 def _peer(address: Any) -> Peer:  # noqa: ANN401 - as the family has it
-    """Host and port; none of a socket of a file."""
+    """Host and port; None for a Unix socket."""
     return (address[0], address[1]) if isinstance(address, tuple) else None

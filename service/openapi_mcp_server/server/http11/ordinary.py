@@ -1,7 +1,7 @@
-"""The requests that nearly all are, read and answered without a protocol's machinery (docs/adr/0033).
+"""Reads and answers ordinary requests without a protocol library (docs/adr/0033).
 
-Whatever is not written exactly as here goes to h11: nothing is refused in this module, and what it takes h11 would read
-in the same way, which a test tries with generated requests.
+All other requests go to h11. Nothing is refused in this module, and h11 would read the same requests in the same way. A
+test compares both with generated requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + FIELD_NAM
 """No percent sign, after which the path would have to be decoded."""
 _SENT = re.compile(rb"(?>(?:" + FIELD_NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
 _PLAINLY_SENT = re.compile(rb"(?>(?:[a-z-]++: (?>[!-~]++(?: [!-~]++)*)\r\n)*)")
-"""The same of names in lower case and values without white space around, as nearly all are written."""
+"""The same for names in lower case and values without white space around them, which is the usual form."""
 _LINE: Callable[[Header], bytes] = b"%b: %b\r\n".__mod__
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _AT_MOST_ONCE = frozenset({b"host", b"content-length", b"connection"})
@@ -33,7 +33,7 @@ Event = MutableMapping[str, Any]
 
 
 class OrdinaryHead(NamedTuple):
-    """The head of a request, as it came and read. ``length``: bytes of the body."""
+    """The head of a request, as received and as parsed. ``length``: bytes of the body."""
 
     text: bytes
     method: str
@@ -44,7 +44,7 @@ class OrdinaryHead(NamedTuple):
 
 
 class OrdinaryRequest(NamedTuple):
-    """``begun``: what has come of its body; ``missing``: bytes of it that have not."""
+    """``begun``: the received part of its body. ``missing``: bytes of it that are still to come."""
 
     head: OrdinaryHead
     begun: bytes
@@ -52,8 +52,8 @@ class OrdinaryRequest(NamedTuple):
 
 
 def read(data: bytes, known: OrdinaryHead | None = None) -> OrdinaryRequest | None:
-    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is. ``known``:
-    the head of the one before, which most clients send again to the letter; it is not read twice."""
+    """A request with a whole head, and nothing after its body. None if h11 must read it. ``known`` is the head of the
+    request before. Most clients send an identical head again, which is then not parsed again."""
     head = known if known is not None and data.startswith(known.text) else _head(data)
     if head is None:
         return None
@@ -75,7 +75,7 @@ def _head(data: bytes) -> OrdinaryHead | None:
 
 
 def _body_length(headers: Sequence[Header]) -> int | None:
-    """None where something in the head asks for more than to read so many bytes and to answer."""
+    """The length of the body. None if the head asks for more than reading so many bytes and answering."""
     fields = dict(headers)
     if b"host" not in fields or not _UNUSUAL.isdisjoint(fields):
         return None
@@ -93,7 +93,7 @@ def _repeated(headers: Sequence[Header]) -> list[bytes]:
 
 
 class OrdinaryExchange:
-    """``receive`` and ``send`` of one request, which is answered in its connection's own task.
+    """``receive`` and ``send`` of one request that is answered in its connection's own task.
 
     ``read(most)`` waits for more of the body, nothing at the end of the connection; ``left()`` waits until the client
     has left; ``write(data, last)`` sends; ``stops()``: the process ends. ``closes``: nothing may follow on this
@@ -137,7 +137,7 @@ class OrdinaryExchange:
         self.closes = False
 
     def whole_body(self) -> bytes | None:
-        """The body, unless a part of it is still to come, or it was received already."""
+        """The body. None if a part of it is still to come, or if it was received already."""
         if self.missing:
             return None
         data, self._begun = self._begun, None
@@ -160,7 +160,7 @@ class OrdinaryExchange:
         return {"type": "http.disconnect"}
 
     async def send(self, event: Event | None) -> None:
-        """Sends an event as an application does; None: it has ended."""
+        """Sends an event of the application. None: the application has ended."""
         if event is None:
             await self._end()
         elif event["type"] == "http.response.start" and self._promised == -1:

@@ -1,1 +1,1 @@
-"""Who calls: INBOUND_AUTH, one module for each kind."""
+"""Authentication of callers: INBOUND_AUTH, one module for each kind."""

@@ -1,4 +1,4 @@
-"""Rates: how often somebody may do something, in any time of any length."""
+"""Rate limits by token buckets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ BUCKETS = 10_000
 
 
 class Bucket:
-    """Calls that may still be made: so many more each second, up to those of one second, or one."""
+    """Calls that may still be made. The number grows with the rate, up to the calls of one second, and at least to
+    one."""
 
     __slots__ = ("_at", "_left", "_most", "rate")
 
@@ -20,8 +21,8 @@ class Bucket:
         self._at = now
 
     def spend(self, calls: int, now: float) -> float:
-        """0 if they may be made; else the seconds after which they may. More at once than there can ever be wait for a
-        full bucket, and leave it in debt."""
+        """0 if the calls may be made now, else the seconds to wait. More calls than the bucket holds wait until it is
+        full, and leave it in debt."""
         self._left = min(self._most, self._left + (now - self._at) * self.rate)
         self._at = now
         wanted = min(float(calls), self._most)
@@ -35,13 +36,13 @@ class Bucket:
 
 
 class Buckets:
-    """Token buckets: one for each key, full when it is first asked for."""
+    """Token buckets, one for each key. A new one is full."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Bucket] = {}
 
     def spend(self, key: str, calls: int, rate: float) -> float:
-        """Takes as many tokens; 0 if the calls may be made now, else the seconds after which they may."""
+        """Takes tokens for the calls. 0 if they may be made now, else the seconds to wait."""
         now = anyio.current_time()
         bucket = self._kept.get(key)
         if bucket is None or bucket.rate != rate:
@@ -50,7 +51,7 @@ class Buckets:
         return bucket.spend(calls, now)
 
     def _forget_full(self, now: float) -> None:
-        """Looks at all of them, and so makes room for many: keys come as fast as strangers make them up."""
+        """Drops all full buckets at once, since strangers may invent keys very fast."""
         if len(self._kept) < BUCKETS:
             return
         kept = [(key, bucket) for key, bucket in self._kept.items() if not bucket.is_full(now)]

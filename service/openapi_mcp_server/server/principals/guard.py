@@ -1,4 +1,4 @@
-"""The door: a request's bearer token becomes a principal, or the challenge that tells a client how to get one."""
+"""Turns a request's bearer token into a principal, or into the challenge that tells a client how to get one."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ section 3.1)."""
 
 
 class InvalidToken(Exception):
-    """The token is nobody's, or nobody's any more. The text is for the client and says no more than it knows."""
+    """The token is unknown or no longer valid. The text is for the client, and tells it nothing that it does not
+    know."""
 
 
 class MissingScope(Exception):
-    """The token is somebody's, and does not allow this."""
+    """The token is valid, but does not allow this."""
 
 
 class CannotVerify(Exception):
-    """It cannot be known at the moment whose token it is."""
+    """The token cannot be verified at the moment."""
 
 
 class Verify(Protocol):
-    """Finds whose token it is. Raises one of the three above."""
+    """Finds the principal of a token. Raises one of the three above."""
 
     def __call__(self, token: bytes) -> Awaitable[Principal]: ...
 
 
 class Guard:
-    """Asks everybody. ``issuers``: where clients can get a token, empty where they are given one by hand."""
+    """Authenticates every caller. ``issuers``: where clients can get a token; empty if tokens are given out by hand."""
 
     def __init__(self, verify: Verify, *, issuers: Sequence[str] = (), scopes: Sequence[str] = ()) -> None:
         self._verify = verify
@@ -50,18 +51,18 @@ class Guard:
         self._audience: dict[str, SplitResult] = {}
 
     def known_as(self, audience: Sequence[str]) -> Guard:
-        """``audience``: among it may be the address that clients know us by, which a proxy does not tell."""
+        """``audience`` may contain the server's public address, which a proxy does not tell."""
         for each in audience:
             with suppress(ValueError):  # any text may be an audience
                 self._audience[each] = urlsplit(each)
         return self
 
     def replace(self, verify: Verify) -> None:
-        """From now on tokens are verified by this one; what is being verified ends as it began."""
+        """Verifies tokens by this one from now on. A verification that has begun ends with the old one."""
         self._verify = verify
 
     async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:
-        """Who calls. Raises Refusal with the challenge (RFC 6750 section 3)."""
+        """The caller. Raises Refusal with the challenge (RFC 6750 section 3)."""
         written = headers.get(b"authorization")
         if written is None or not _SAYS_SOMETHING.match(written):
             raise self._refusal(401, "say who you are: Authorization: Bearer TOKEN", path, headers, seen)
@@ -104,8 +105,8 @@ class Guard:
         return Refusal(status, problem, challenge)
 
     def _resource(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> str:
-        """Our address as the client has it. A proxy may hide its port and its encryption from us; an audience that is
-        this address then says them."""
+        """The server's address as the client sees it. A proxy may hide its port and its encryption. An audience with
+        this address then supplies them."""
         host = headers.get(b"host", b"")[:255].decode("latin-1")
         name = _hostname(host)
         for audience, parts in self._audience.items():

@@ -1,4 +1,4 @@
-"""The way from settings to a guard, and what it needs for as long as the server runs."""
+"""Makes a guard from the settings, and runs its tasks for as long as the server runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from openapi_mcp_server.upstream.ways import Way
 
 
 def anybody(policy: Policy) -> Principal:
-    """Who calls where nobody is asked: no name, no scope, no group."""
+    """The caller if there is no authentication: no name, no scope, no group."""
     if policy is OPEN:
         return ANYBODY
     return Principal(permit=Permit(granted=policy.granted("", (), ())))
@@ -26,7 +26,7 @@ def anybody(policy: Policy) -> Principal:
 
 @asynccontextmanager
 async def guarding(config: Config, policy: Policy, rule: AddressRule, way: Way) -> AsyncIterator[Guard | None]:
-    """None where nobody is asked. ``way``: how issuers are reached. Raises ConfigError."""
+    """None if there is no authentication. ``way``: how issuers are reached. Raises ConfigError."""
     inbound = config.inbound
     if inbound.kind == "none":
         yield None

@@ -21,11 +21,11 @@ from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.sockets import Dialler
 
 FRESH_SECONDS = 300.0
-"""After which keys are fetched again: how long one that was withdrawn is still believed."""
+"""The time after which keys are fetched again. A key that was withdrawn is accepted until then."""
 STALE_SECONDS = 3600.0
-"""How old keys may become while their issuer cannot be reached."""
+"""The age that keys may reach while their issuer cannot be reached."""
 PAUSE_SECONDS = 10.0
-"""Between two fetches, whoever asks: a stranger can send tokens with any key id."""
+"""The time between two fetches, since a stranger can send tokens with any key id."""
 FETCH_SECONDS = 5.0
 MOST_BYTES = 256 * 1024
 MOST_KEYS = 100
@@ -71,14 +71,14 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 class _Unusable(Exception):
-    """The issuer does not answer as one; the text is for the log."""
+    """The issuer's answer is not valid. The text is for the log."""
 
 
 class Issuer:
-    """One of INBOUND_JWT_ISSUERS. `tend` fetches; whoever verifies only looks, and waits at most for one fetch."""
+    """One of INBOUND_JWT_ISSUERS. `tend` fetches its keys. A verification waits at most for one fetch."""
 
     def __init__(self, name: str, rule: AddressRule, dialler: Dialler, tls: ssl.SSLContext | None = None) -> None:
-        """``tls``: the system's trust where it is None."""
+        """If ``tls`` is None, the system's trust store is used."""
         self.name = name
         self._rule = rule
         self._dialler = dialler
@@ -91,7 +91,7 @@ class Issuer:
         self.on_change: Callable[[], None] = _nobody
 
     async def tend(self) -> None:
-        """Fetches keys for ever, one time after another: when they are old or somebody needs one that is not there."""
+        """Fetches keys for ever, one fetch at a time: when they are old, or when a needed key is missing."""
         while True:
             await self._refresh()
             tried, self._tried = self._tried, anyio.Event()
@@ -102,7 +102,7 @@ class Issuer:
             self._wanted = anyio.Event()
 
     async def key(self, algorithm: str, kid: str | None) -> Key | None:
-        """None if the issuer has no such key. Raises CannotVerify while it cannot be asked."""
+        """The key; None if the issuer has no such key. Raises CannotVerify while it cannot be asked."""
         found = self._find(algorithm, kid)
         is_missing = found is None or self._is_stale()
         if (is_missing and anyio.current_time() - self._tried_at >= PAUSE_SECONDS) or not self._has_tried():
@@ -121,7 +121,7 @@ class Issuer:
         return self._tried_at > float("-inf")
 
     def _find(self, algorithm: str, kid: str | None) -> Key | None:
-        """The key of that id, or the only one that fits where the token names none."""
+        """The key with this id. If the token names none, the only key that fits."""
         kind, curve = _FIT[algorithm]
         fitting = [
             held.key
@@ -190,11 +190,11 @@ class Issuer:
 
 
 def _nobody() -> None:
-    """Does nothing: nobody keeps what was verified."""
+    """Does nothing: verified tokens are not kept here."""
 
 
 def _usable(raw: msgspec.Raw) -> _Held | None:
-    """A public key for signatures; anything else in a set is somebody else's business."""
+    """A public key for signatures. All other entries of a key set are ignored."""
     try:
         about = msgspec.json.decode(raw, type=_Jwk)
         kind = _KINDS.get(about.kty)

@@ -1,4 +1,4 @@
-"""INBOUND_AUTH=jwt: tokens that a trusted issuer has signed. The one module that verifies signatures, by joserfc."""
+"""INBOUND_AUTH=jwt: tokens that a trusted issuer has signed. Only this module verifies signatures, by joserfc."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from openapi_mcp_server.server.principals.recent import Recent
 from openapi_mcp_server.settings.inbound import Inbound
 
 RECENT_SECONDS = 60.0
-"""For which a verified token is not verified again, if it does not expire before."""
+"""How long a verified token is not verified again, if it does not expire before."""
 
 
 class _Registry(JWSRegistry):
-    """joserfc's, for headers of any length within a token's, with the algorithms that the operator allows. Its own
-    warns of each token that is signed by EdDSA under that name, which issuers still use."""
+    """joserfc's registry, for headers of any length within a token's, with the algorithms that the operator allows.
+    joserfc's own one warns of each token with the algorithm name EdDSA, which issuers still use."""
 
     max_header_length = TOKEN_BYTES
 
@@ -59,7 +59,7 @@ class JwtTokens:
         return principal
 
     async def _verified(self, token: bytes) -> rules.Claims:
-        """The claims, once the issuer that they name has signed them."""
+        """The claims, if the issuer that they name has signed them."""
         head, payload = _parts(token)
         header, claims = rules.header(head, self._inbound), rules.read(payload)
         issuer = self._issuers.get(claims.iss)

@@ -1,4 +1,4 @@
-"""How much one principal may take, so that something is left for the others: refused before anything is carried out."""
+"""Limits for one principal, so that others are served, too. Calls are refused before anything is carried out."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 OF_ONE_ADDRESS = 7
-"""Eighths of all sessions that the clients of one address may have where nobody is asked who he is."""
+"""Eighths of all sessions that the clients of one address may have if there is no authentication."""
 _UNCOUNTED = nullcontext()
 
 
 class Limits:
-    """``rate``: RATE_LIMIT, None for no limit; a principal's own counts more. ``calls`` and ``sessions`` hold for
-    principals that were asked who they are: behind a proxy, all others may look like one, and have most of all there
-    is. ``shared``: where rates hold over all tasks."""
+    """``rate``: RATE_LIMIT, None for no limit; a principal's own rate has precedence. ``calls`` and ``sessions`` are
+    for authenticated principals. All others may look like one client behind a proxy, and may have most places.
+    ``shared``: the store, if rates hold over all tasks."""
 
     def __init__(
         self, rate: float | None = None, calls: int = 100, sessions: int = 500, shared: SharedState | None = None
@@ -45,7 +45,7 @@ class Limits:
         return cls(config.rate_limit, config.call_limit, config.session_limit, shared)
 
     def count(self, elsewhere: Callable[[str], int]) -> None:
-        """``elsewhere``: calls of a principal that a transport with sessions counts itself."""
+        """``elsewhere``: the calls of a principal that a transport with sessions counts itself."""
         self._elsewhere = elsewhere
 
     def check(self, principal: Principal, calls: int = 1) -> None:
@@ -69,7 +69,7 @@ class Limits:
             raise Refusal(429, problem, (b"retry-after", b"%d" % ceil(seconds)))
 
     def taken(self, entrant: Entrant, calls: int) -> AbstractContextManager[None]:
-        """While the calls are carried out, for which `spend` was asked."""
+        """Counts calls while they are carried out, after `spend` has allowed them."""
         self.check(entrant.principal, calls)
         key = entrant.principal.key
         return self._counted(key, calls) if key and calls else _UNCOUNTED
@@ -83,14 +83,15 @@ class Limits:
             leave(self._running, key, calls)
 
     def crowd(self, entrant: Entrant, shares: Counter[str], places: int, what: str) -> str | None:
-        """Why this client can open no more of so many places; None if it can. ``shares``: how many each has."""
+        """Why this client can take no further one of so many places; None if it can. ``shares``: the places of each."""
         most = self._sessions if entrant.principal.key else places * OF_ONE_ADDRESS // 8
         if shares[entrant.share] >= most:
             return f"{most} {what} of yours are open, which is the limit; close one first"
         return None
 
     async def _shared_wait(self, key: str, calls: int, rate: float) -> float:
-        """The seconds to wait, by the same rule over all tasks; where the store does not say, by this one's share."""
+        """The seconds to wait, by the same rule over all tasks. If the store does not answer, this task's share
+        counts."""
         assert self._shared is not None  # noqa: S101 - for the type checker
         most = max(1.0, rate)
         slack = (most - min(calls, most)) / rate
@@ -104,7 +105,7 @@ def _none(_: str) -> int:
 
 
 def calls(message: Message | Batch) -> int:
-    """Calls of tools: what costs an API something. The protocol's small talk is answered from what is made."""
+    """The number of calls of tools, which cost an API something. Other messages of the protocol are cheap."""
     if isinstance(message, Batch):
         return sum(calls(one) for one in message.messages)
     return int(isinstance(message, Call) and message.method == "tools/call")

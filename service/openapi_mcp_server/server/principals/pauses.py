@@ -1,4 +1,4 @@
-"""Delays of refusals for clients that get many: those that ask again and again take the loop from the others."""
+"""Delays refusals for clients that get many. Clients that ask again and again would take the loop from others."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from openapi_mcp_server.memory import SMALL_BYTES
 from openapi_mcp_server.server.principals.buckets import Buckets
 
 AT_ONCE = 20.0
-"""Refusals a second of one client that are told at once: nobody who heeds Retry-After has more."""
+"""Refusals a second of one client that are sent at once. A client that respects Retry-After has fewer."""
 PAUSE_SECONDS = 1.0
-"""For all others. No Retry-After says less."""
+"""The delay of further refusals. No Retry-After is shorter."""
 APART_SECONDS = 0.005
-"""Longer for each that waits already, so that those that came together do not come together again."""
+"""The added delay for each refusal that waits already, so that requests do not come together again."""
 PAUSED = 200
-"""Refusals of one client that wait so, each with its connection; more are told at once, and their connections closed.
-New ones are taken in one at a time, between what others have to do."""
+"""Refusals of one client that wait, each with its connection. Further ones are sent at once, and their connections are
+closed. New connections are accepted one at a time, between the work of others."""
 
 
 class Pauses:
-    """80 connections that asked again as soon as they were refused took all of a core, and the others' p99 was six
-    times what it was without them."""
+    """Delays refusals. 80 connections that asked again at once after a refusal took a whole core, and the p99 of other
+    clients was six times as long."""
 
     def __init__(self) -> None:
         self._buckets = Buckets()
         self._paused: Counter[str] = Counter()
 
     async def wait(self, key: str, headers: Mapping[bytes, bytes]) -> None:
-        """Until this client may be told of its refusal. One of a large body is told at once: what has come of it would
-        be kept meanwhile."""
+        """Waits until this client may get its refusal. With a large body it is sent at once: the received part would be
+        kept meanwhile."""
         if not self._buckets.spend(key, 1, AT_ONCE) or self._paused[key] >= PAUSED or not _is_small(headers):
             return
         seconds = PAUSE_SECONDS + APART_SECONDS * self._paused[key]
@@ -48,7 +48,7 @@ def _is_small(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def leave(shares: Counter[str], key: str, count: int = 1) -> None:
-    """Takes ``count`` off a key's share; of a key without a share nothing is kept."""
+    """Subtracts ``count`` from a key's share, and forgets a key without a share."""
     shares[key] -= count
     if shares[key] <= 0:
         del shares[key]

@@ -1,4 +1,4 @@
-"""Tokens that were verified a moment ago: a call pays one hash, whatever its token costs to verify."""
+"""Tokens that were verified recently: a further call with one costs a single hash."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Known(NamedTuple):
 
 
 class Recent:
-    """Keyed by a hash under a key of this process: how long a look-up takes tells nothing of any token."""
+    """Keyed by a hash with a secret of this process, so that the time of a look-up tells nothing about a token."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)

@@ -16,15 +16,15 @@ from openapi_mcp_server.server.principals.recent import Recent
 from openapi_mcp_server.settings.inbound import Scrypt, StaticToken
 
 WAITING = 16
-"""Tokens that wait to be tried on slow hashes. More are put off: a stranger can send as many as he likes."""
+"""Tokens that wait to be tried on slow hashes. Further ones must come again: a stranger can send any number."""
 REST = 3
-"""Times as long as a try in vain took nobody is tried after it: strangers get a quarter of one core at most."""
+"""The pause after a failed try, as a multiple of its time: strangers get a quarter of one core at most."""
 REFUSED = 10_000
-"""Tokens that were tried in vain and are not tried again."""
+"""Tokens that failed and are not tried again."""
 
 
 class StaticTokens:
-    """Finds tokens with a SHA-256 by it, and tries those with a slow hash one by one in a thread, once each."""
+    """Looks up tokens by their SHA-256. Tokens with a slow hash are tried one by one in a thread, once each."""
 
     def __init__(self, tokens: Iterable[StaticToken], policy: Policy) -> None:
         self._recent = Recent()
@@ -58,13 +58,13 @@ class StaticTokens:
         self._waiting += 1
         try:
             async with self._one:
-                # The same token may have been before this one in the line.
+                # The same token may have been tried while this one waited.
                 return self._tried_before(digest) or await self._tried(token, digest)
         finally:
             self._waiting -= 1
 
     def _tried_before(self, digest: bytes) -> Principal | None:
-        """None for a token that is still to be tried. Raises InvalidToken for one that was tried in vain."""
+        """None for a token that was not tried yet. Raises InvalidToken for one that has failed."""
         if digest in self._refused:
             raise _nobodys()
         return self._recent.find(digest, 0.0)
@@ -84,7 +84,7 @@ class StaticTokens:
         return found
 
     def _match(self, token: bytes) -> Principal | None:
-        """The principal of a token; None for an unknown one. All are tried, so that the time tells nothing."""
+        """The principal of a token; None for an unknown one. All hashes are tried, so that the time tells nothing."""
         found = None
         for how, principal in self._slow:
             length = len(how.digest)

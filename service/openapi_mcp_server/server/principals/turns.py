@@ -1,4 +1,4 @@
-"""Turns of the loop: what one client has ready at the same moment does not all go before what others have."""
+"""Turns of the loop: the work that one client has ready at one moment does not all go before the work of others."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 import trio
 
 MOST = 2
-"""How many things of one client go on in one turn; a call takes 0.1 ms of it, and five turns of its own."""
+"""Work items of one client in one turn. A call takes 0.1 ms of a turn, and needs five turns."""
 ALONE_SECONDS = 1.0
-"""After which a client is alone, and is begun as it comes: no other one has asked for so long."""
+"""A client is alone if no other one has asked for so long. Its messages are then begun without turns."""
 
 
 class Turns(trio.abc.Instrument):
-    """The turns of one kind of thing: messages that have come, answers of APIs, ends of connections.
+    """The turns of one kind of work: messages, answers of APIs, or ends of connections.
 
     80 connections of one client that asked for lists took 7 ms of each turn, and the p99 of the others' calls was
     18 ms; so it is 1.9. 1,000 answers that came together took 145 ms, 1,000 connections that ended together 40.
@@ -29,7 +29,7 @@ class Turns(trio.abc.Instrument):
         self._loop: trio.lowlevel.TrioToken | None = None
 
     async def wait(self, key: str) -> None:
-        """Until it is this client's turn."""
+        """Waits for this client's turn."""
         if key != self._last:
             self._last, self._changed = key, trio.current_time()
             self._count()
@@ -40,7 +40,7 @@ class Turns(trio.abc.Instrument):
         self._begun[key] = self._begun.get(key, 0) + 1
 
     async def _wait_in_line(self, key: str) -> None:
-        """As many as begin in a turn look for it, which costs each 3 µs a turn; the others wait for them."""
+        """Only as many waits as begin in one turn check for it, at 3 µs a turn each. The others wait for these."""
         if self._is_alone():
             return
         queue = self._queues.get(key) or self._queues.setdefault(key, trio.Semaphore(MOST))
@@ -57,7 +57,7 @@ class Turns(trio.abc.Instrument):
         return trio.current_time() >= self._changed + self._alone_seconds
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's
-        """Trio calls it once a turn, until nobody has to be counted any more."""
+        """Called by Trio once a turn, until there is nothing more to count."""
         if self._begun:
             self._begun.clear()
         elif self._is_of_all or self._is_alone():
@@ -68,11 +68,11 @@ class Turns(trio.abc.Instrument):
 
     @classmethod
     def of_all(cls) -> Turns:
-        """Turns for what nobody waits for, whoever it belongs to: all of it has the key ""."""
+        """Turns for work that no client waits for. All of it has the key "", whichever clients it belongs to."""
         return cls(math.inf)
 
     def _count(self) -> None:
-        """Counts the turns of this loop, if that was not begun before."""
+        """Counts the turns of this loop from the first call on."""
         loop = trio.lowlevel.current_trio_token()
         if loop is not self._loop:
             trio.lowlevel.add_instrument(self)

@@ -1,4 +1,4 @@
-"""HTTP+SSE, the transport of revision 2024-11-05: ``GET /sse`` is a session, ``POST /messages/w<N>/`` speaks in it.
+"""HTTP+SSE, the transport of revision 2024-11-05: ``GET /sse`` opens a session, ``POST /messages/w<N>/`` sends to it.
 
 Every answer travels on the session's stream, whose first event names the address for messages. That address carries
 the number of the worker, so that a proxy finds the worker again by path alone: clients keep no cookies.
@@ -43,9 +43,9 @@ from openapi_mcp_server.server.streams import EventStream, Streams
 from openapi_mcp_server.server.visitors import Entrant, Visitors
 
 SESSIONS = 2000
-"""At once: 30 MB of memory when all are idle, and as many descriptors."""
+"""The most at once: 30 MB of memory when all are idle, and as many descriptors."""
 SESSION_ID_BYTES = 16
-"""128 random bits: whoever has them may speak in the session."""
+"""128 random bits. A client that has them may send to the session."""
 
 
 @asynccontextmanager
@@ -71,7 +71,7 @@ async def http_sse(
 
 
 class Address(NamedTuple):
-    """Where sessions are posted to: ``path`` as it arrives here, below ``prefix`` as clients have to write it."""
+    """The address for messages: ``path`` as it arrives here; clients write ``prefix`` before it."""
 
     path: str
     prefix: str
@@ -102,11 +102,11 @@ class HttpSse:
 
     @property
     def sessions(self) -> int:
-        """How many are open."""
+        """The number of open sessions."""
         return len(self._sessions)
 
     def drain(self) -> None:
-        """Takes no new session and no new call from now on; each session ends when its last call is answered."""
+        """Accepts no new session and no new call from now on. A session ends when its last call is answered."""
         self._is_draining = True
         for session in self._sessions.values():
             session.finish()
@@ -120,7 +120,7 @@ class HttpSse:
             await self._open(opening, receive, send)  # here, where nothing else of the request is kept
 
     async def _entered(self, scope: Scope, receive: Receive, send: Send) -> Entrant | None:
-        """Takes a message in, or returns who wants to open a session."""
+        """Accepts a message, or returns the caller that wants to open a session."""
         headers = fields.by_name(scope["headers"])
         hop = (HOP_ANSWER,) if HOP in headers else ()
         try:
@@ -134,7 +134,7 @@ class HttpSse:
         return None
 
     async def _opens(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, send: Send) -> bool:
-        """Whether a client may open a session; else it is told why not."""
+        """Whether a client may open a session. Otherwise it is told why not."""
         try:
             self._check_opening(scope["method"], headers, entrant)
         except Refusal as refusal:
@@ -190,7 +190,7 @@ class HttpSse:
     async def _heard(
         self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive
     ) -> tuple[int, Pieces] | None:
-        """The status and the body that answer the POST; None where the client has left before it was whole."""
+        """The status and the body that answer the POST. None if the client left before the message was whole."""
         session = self._session(scope, headers, entrant)
         check_form(headers)
         hold = opened(self._gateway.memory, entrant.share)
@@ -203,7 +203,7 @@ class HttpSse:
             if isinstance(session, _Elsewhere):
                 return await self._passed_on(session, body, headers, hold)
             message = await self._gateway.read(len(body), lambda: session.read(body), hold.client)
-            if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
+            if isinstance(message, Rejection) and message.id is None:  # a client could not tell its answer from others
                 hold.close()
                 await self._visitors.pauses.wait(entrant.share, headers)
                 return message.status, self._gateway.refuse(message, "sse", beside)
@@ -235,8 +235,8 @@ class HttpSse:
         return 202, ()
 
     def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> Session | _Elsewhere:
-        """Another worker's session, and another principal's, is as unknown as one that never was; another task's is
-        where its id says."""
+        """A session of another worker or principal is unknown, like one that never existed. A session of another task
+        is found by its id."""
         if scope["method"] != "POST":
             raise Refusal(405, "messages are posted", _allow(b"POST"))
         named = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [])
@@ -253,7 +253,7 @@ class HttpSse:
         return _Elsewhere(owner, named[0])
 
     def _admit(self, message: Message | Batch, session: Session, principal: Principal) -> None:
-        """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
+        """Checks limits before anything is carried out. Notifications pass: one may be the cancel that makes room."""
         if session.is_over:
             raise _unknown()
         if isinstance(message, Notification):
@@ -265,7 +265,7 @@ class HttpSse:
         self._limits.check(principal, calls(message))
 
     def _outstanding(self, owner: str) -> int:
-        """Calls of a principal in all its sessions."""
+        """The calls of a principal in all its sessions."""
         return sum([session.outstanding for session in self._of_owner.get(owner, ())])
 
     def _forget(self, session: Session) -> None:

@@ -1,7 +1,7 @@
-"""Sessions of HTTP+SSE over several tasks: the id of a session says which task has it, and any task can verify that.
+"""Sessions of HTTP+SSE over several tasks: a session's id names its task, and any task can verify that.
 
 A message that reaches another task is passed on to the owner, over one hop at most (docs/adr/0027). The address is
-authenticated with a key that all tasks share, so nothing a client sends chooses where that hop goes.
+authenticated with a key that all tasks share. So a client cannot choose the destination of that hop.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from openapi_mcp_server.errors import Refused, UpstreamError
 from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
 
 HOP: Final = b"x-mcp-session-hop"
-"""On a message that was passed on, and on the answer to it: there is no second hop, and no answer of a stranger who has
-the address of a task by now."""
+"""The header of a message that was passed on, and of its answer. It prevents a second hop, and the answer of a stranger
+that got the address of a former task."""
 HOP_ANSWER: Final[Header] = (HOP, b"1")
 PASS_SECONDS: Final = 1.8
-"""For the owner to take a message in: it answers 202 before the call is carried out."""
+"""The time for the owner to accept a message: it answers 202 before the call is carried out."""
 CONNECT_SECONDS: Final = 1.5
-"""For a connection to a task in the same network. One that is gone may take its address with it, and say nothing."""
+"""The time for a connection to a task in the same network. The address of a task that is gone may not answer."""
 CONNECTIONS: Final = 256
 IDLE_CONNECTIONS: Final = 64
-"""Kept to all other tasks together."""
+"""Idle connections that are kept to all other tasks together."""
 _NONCE_BYTES: Final = 16
 _MAC_BYTES: Final = 16
 _LONGEST_ID: Final = 200
-"""Characters; those of an IPv6 address with its port have 110."""
+"""The longest id in characters. With an IPv6 address and its port, one has 110."""
 _PASSED_ON: Final = (
     b"authorization", b"traceparent", b"tracestate", b"x-amzn-trace-id", b"x-forwarded-for", b"x-request-id"
 )  # fmt: skip
@@ -53,13 +53,13 @@ class SessionIds:
         self.own = own
 
     def mint(self, path: str) -> str:
-        """An id that nobody can guess. ``path``: where its messages are posted."""
+        """An id that nobody can guess. ``path``: the path to which its messages are posted."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         mac = _mac(self._keys[0], self.own, path, nonce)
         return f"{_encoded(nonce + mac)}.{_encoded(self.own.encode())}"
 
     def owner(self, session_id: str, path: str) -> str | None:
-        """The address of the task that made an id; None for what none of them has made for this path."""
+        """The address of the task that made an id. None if no task has made it for this path."""
         if len(session_id) > _LONGEST_ID or not session_id.isascii():
             return None
         signed, _, place = session_id.partition(".")
@@ -79,8 +79,8 @@ class SendToTask(Protocol):
 
 
 class Peers:
-    """The other tasks. ``outcomes``: how many messages were passed on so far, by what became of them. ``forwarded``:
-    headers of clients that APIs want, in lower case."""
+    """The other tasks. ``outcomes``: the number of messages passed on, by outcome. ``forwarded``: headers of clients
+    that APIs want, in lower case."""
 
     def __init__(self, ids: SessionIds, send: SendToTask, forwarded: Iterable[bytes] = ()) -> None:
         self._passed_on = (*_PASSED_ON, *forwarded)
@@ -99,8 +99,8 @@ class Peers:
     async def pass_on(
         self, owner: str, path: str, session_id: str, body: bytes, headers: Mapping[bytes, bytes]
     ) -> HttpResponse | None:
-        """The owner's answer; None if the owner is gone and the session with it. Raises Refusal if it may have the
-        message and does not say so, and where this task is short of something."""
+        """The owner's answer. None if the owner is gone, and the session with it. Raises Refusal if the owner may have
+        the message without confirming it, or if this task lacks a resource."""
         passed = {name: headers[name] for name in self._passed_on if name in headers}
         request = _request(owner, path, session_id, body, (headers.get(b"host", b""), passed))
         try:
@@ -123,7 +123,7 @@ class Peers:
 def _request(
     owner: str, path: str, session_id: str, body: bytes, passed: tuple[bytes, Mapping[bytes, bytes]]
 ) -> HttpRequest:
-    """``passed``: the client's own Host, and its headers that go along."""
+    """``passed``: the client's own Host, and its headers that are passed on."""
     place, _, port = owner.rpartition(":")
     host, fields = passed
     also = [(name.decode(), value.decode("latin-1")) for name, value in fields.items()]

@@ -1,4 +1,4 @@
-"""A session of HTTP+SSE: calls are carried out 16 at a time, and wait while answers are not read."""
+"""A session of HTTP+SSE. It carries out 16 calls at a time. While answers are not read, calls wait."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from openapi_mcp_server.server.principals.limits import calls
 from openapi_mcp_server.server.streams import EventStream
 
 CALLS = 16
-"""Calls of one session that are carried out or whose answers wait to be read; models ask for a handful side by side."""
+"""Calls of one session that are carried out, or whose answers are unread. Models make a handful side by side."""
 QUEUED_BYTES = 8 * 1024 * 1024
-"""Bytes of answers that one client has not read yet; behind them nothing more is carried out until it reads."""
+"""Unread bytes of answers for one client. When there are so many, no call is carried out until the client reads."""
 WAITING_CALLS = 500
-"""Behind the 16 that are carried out: more than anybody asks for side by side. The official Python client never posts
-again after one refusal, so refusals are for clients that flood (docs/adr/0012)."""
+"""Calls that wait behind the 16: more than any client makes side by side. The official Python client never posts again
+after one refusal, so only clients that flood are refused (docs/adr/0012)."""
 WAITING_BYTES = 8 * 1024 * 1024
 """Bytes of calls that wait: two of the largest messages, or all 500 of ordinary size."""
 WAITING_SECONDS = 60.0
-"""After which a call is refused when its turn comes: clients have given up by then (the official TypeScript client
-does after 60 s), and what nobody waits for is not carried out."""
+"""After this wait a call is refused when its turn comes. The client has given up by then (the official TypeScript
+client does after 60 s), and a call that nobody waits for is not carried out."""
 
 
 class _Waiting(NamedTuple):
@@ -41,7 +41,7 @@ class _Waiting(NamedTuple):
 
 
 class Session:
-    """One client: its stream, what it has asked, and what has to wait for its turn."""
+    """One client: its stream, its calls in flight, and its calls that wait."""
 
     __slots__ = (
         "_conversation",
@@ -69,11 +69,11 @@ class Session:
 
     @property
     def outstanding(self) -> int:
-        """Calls that are carried out or wait."""
+        """The number of calls that are carried out or wait."""
         return self._conversation.running + self._waiting_calls
 
     def congestion(self) -> str | None:
-        """Why nothing more can be asked for now."""
+        """Why the session accepts no further message now."""
         if len(self._waiting) >= WAITING_CALLS or self._waiting_bytes >= WAITING_BYTES:
             return (
                 f"{len(self._waiting)} calls of this session wait for {CALLS} others, or for their answers to be read"
@@ -114,7 +114,7 @@ class Session:
         return unanswered < CALLS and self._stream.waiting_bytes < QUEUED_BYTES
 
     async def _hear(self, notification: Notification) -> None:
-        """Cancels what waits before what is carried out: a later call with the same id is the one meant."""
+        """Cancels a waiting call before one in flight: a later call with the same id is the one meant."""
         for one in reversed(self._waiting):
             if isinstance(one.message, Call) and one.message.id == notification.cancels:
                 self._drop(one).hold.close()
@@ -122,7 +122,7 @@ class Session:
         await self._conversation.take(notification)
 
     async def advance(self) -> None:
-        """Something was answered or read."""
+        """Called when a call was answered, or an answer was read."""
         while self._waiting and self._has_room():
             first = self._drop(self._waiting[0])
             await self._conversation.take(_in_time(first), first.beside, first.hold)

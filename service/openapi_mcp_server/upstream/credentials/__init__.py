@@ -1,1 +1,1 @@
-"""Credentials of APIs: one module a kind, and what all of them share. The only room that opens their values."""
+"""Credentials of APIs: one module for each kind, and shared code. Only this room opens their values."""

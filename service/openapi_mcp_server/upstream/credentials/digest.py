@@ -42,7 +42,8 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DigestLogin:
-    """See `login.Login`. The first request goes out without, since the server has to say what it wants."""
+    """See `login.Login`. The first request goes out without a digest, since the server must send its challenge
+    first."""
 
     is_last = True
 
@@ -73,7 +74,7 @@ class DigestLogin:
 
 
 def best(values: list[str]) -> Challenge | None:
-    """The best digest that is asked for; None where there is none that we can give."""
+    """The best digest that is asked for. None if none is supported."""
     found = [challenge for value in values for challenge in _challenges(value[:_LONGEST])]
     order = list(_ALGORITHMS)
     return min(found, key=lambda each: order.index(each.algorithm), default=None)

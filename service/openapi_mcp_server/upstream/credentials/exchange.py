@@ -14,13 +14,13 @@ from openapi_mcp_server.upstream.credentials.oauth2 import TokenEndpoint
 from openapi_mcp_server.upstream.credentials.tokens import TokenLogin
 
 CALLERS = 2_000
-"""Callers whose tokens are kept, some 10 kB each; one more replaces who has not called for longest."""
+"""Callers whose tokens are kept, some 10 kB each. A further one replaces the caller with the oldest call."""
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - no secret
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
 
 class Exchange:
-    """One API's. Called with what came beside a call, it gives the login of that caller."""
+    """The exchange for one API. It gives the login of a caller by the data that came with the call."""
 
     def __init__(self, api: str, auth: Auth, endpoint: TokenEndpoint, form: dict[str, str], web: Web) -> None:
         self._api = api

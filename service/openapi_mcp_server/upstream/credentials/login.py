@@ -1,4 +1,4 @@
-"""Credentials that have to be fetched or made for each request, and how they ask their own servers."""
+"""Credentials that are fetched or made for each request, and the requests to their own servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.upstream.sockets import Dialler
 
 ASK_SECONDS = 10.0
-"""For one request to a token endpoint or to AWS: calls wait for it, and have 60 s themselves."""
+"""The time for one request to a token endpoint or to AWS. Calls wait for it, and have 60 s themselves."""
 ANSWER_BYTES = 1024 * 1024
 """The most bytes of such an answer: tokens and secrets have some kilobytes, Secrets Manager takes 64."""
 _WORDS = 200
@@ -30,21 +30,21 @@ class Login(Protocol):
     is_last: bool
 
     async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
-        """The request with the credential, and what it was made of. Raises CredentialError."""
+        """The request with the credential, and the token or keys that were used. Raises CredentialError."""
         ...
 
     async def renewed(self, used: object, answer: HttpResponse) -> bool:
-        """Whether another attempt fares better after this answer to a request with what was ``used``."""
+        """Whether another attempt may succeed after this answer to a request with ``used``."""
         ...
 
 
 PerCaller = Callable[[Carrier], Login]
-"""A credential that each caller has another one of: by what came beside the call."""
+"""A credential that differs for each caller: it depends on the data that came with the call."""
 
 
 async def made_of_body(request: HttpRequest, make: Callable[[], Made]) -> Made:
-    """Makes something of a request's whole body. A hash of 16 MB takes 15 to 60 ms, and does without the interpreter's
-    lock: that of a large one is made in a thread."""
+    """Computes a value from a request's whole body. A hash of 16 MB takes 15 to 60 ms without the interpreter's lock,
+    so that of a large body is made in a thread."""
     if not is_heavy(len(request.body or b"")):
         return make()
     return await run_sync(make, abandon_on_cancel=True)
@@ -57,7 +57,7 @@ class UrlRule(Protocol):
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True):
-    """The way to servers that are no APIs: token endpoints and AWS. Imports httpx when first used."""
+    """The way to token endpoints and AWS. It imports httpx at its first use."""
 
     dialler: Dialler
     rule: UrlRule
@@ -65,7 +65,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = ASK_SECONDS
 
     async def ask(self, request: HttpRequest) -> HttpResponse:
-        """The answer, whatever its status. Raises CredentialError where there is none at all."""
+        """The answer, whatever its status. Raises CredentialError if there is none."""
         from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who log in somewhere
 
         try:
@@ -87,7 +87,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def json_object(answer: HttpResponse) -> dict[str, Any]:
-    """The members of an answer that is a JSON object; none of any other."""
+    """The members of an answer that is a JSON object; empty for any other."""
     try:
         return msgspec.json.decode(answer.body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -95,7 +95,7 @@ def json_object(answer: HttpResponse) -> dict[str, Any]:
 
 
 def words(text: str, secrets: tuple[str, ...]) -> str:
-    """Somebody else's words on a failure, short, on one line and without secrets that they may repeat."""
+    """A server's own words on a failure: short, on one line, and without secrets that they may repeat."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "…")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]

@@ -22,7 +22,7 @@ from openapi_mcp_server.upstream.retries import retry_after
 from openapi_mcp_server.upstream.turns import TaskTurns
 
 ASSERTION_SECONDS = 600
-"""For which a client's signed assertion lasts: five minutes more than two clocks may differ."""
+"""How long a client's signed assertion lasts: five minutes more than two clocks may differ."""
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"))
 _ALGORITHMS = {"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
 """By the kind of the key, or its curve (RFC 7518 section 3.1)."""
@@ -147,7 +147,7 @@ def _token(answer: HttpResponse, hidden: tuple[str, ...]) -> Token:
 
 
 def lifetime(value: object) -> float | None:
-    """Seconds, which some endpoints write as text; None where that says nothing."""
+    """Seconds, which some endpoints write as text. None if the value is invalid."""
     try:
         seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
     except (ValueError, OverflowError):

@@ -1,7 +1,7 @@
 """The credentials of every configured API on their way to requests, each to that API's own origins and nowhere else.
 
-They go with every call of their API, also of operations that allow anonymous access: an API tells a known caller
-more (its own data, higher limits), and the operator has configured them to be used.
+They are sent with every call of their API, even to operations that allow anonymous access. An API gives a known caller
+more (its own data, higher limits), and the operator has configured them for use.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
 
 
 def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> HttpRequest:
-    """They win over arguments, and over nothing that the document itself has, such as ``own_query``."""
+    """They replace arguments, but nothing of the document itself, such as ``own_query``."""
     headers, query = {name.lower() for name, _ in request.headers}, request.query
     if fixed.query:
         own = {query_name(piece) for piece in own_query.split("&")}
@@ -124,7 +124,7 @@ def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> Http
 
 
 def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
-    """The request with the caller's own headers, which win over arguments."""
+    """The request with the caller's own headers, which replace arguments."""
     _require_own(request, api, kit)
     for each in kit.forwarded:
         value = beside.forwarded.get(each.source)
@@ -140,7 +140,7 @@ def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -
 
 
 class Pending:
-    """A request whose credentials have to be fetched, or made of all the rest of it."""
+    """A request whose credentials must be fetched, or made from the whole request."""
 
     def __init__(self, request: HttpRequest, logins: Sequence[Login]) -> None:
         self._request = request

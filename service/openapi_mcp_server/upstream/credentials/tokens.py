@@ -1,6 +1,6 @@
 """Tokens that are fetched, kept until shortly before their end, and fetched once for all calls that wait for one.
 
-Time is that of the loop's clock, from the moment of the answer: nothing depends on two clocks that agree.
+Times are measured by the loop's clock from the moment of the answer, so the two clocks need not agree.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ MARGIN_SHARE = 0.1
 """How long before its end a token is replaced: whichever is less. A call may take longer than it waits for a token."""
 PAUSE_SECONDS = 1.0
 PAUSE_LIMIT_SECONDS = 30.0
-"""After a failure nobody asks again for so long, twice as long after each further one: the endpoint's own breaker."""
+"""The pause after a failure, doubled by each further one: the endpoint's own breaker."""
 RETRY_AFTER_LIMIT_SECONDS = 300.0
 """The most that an endpoint may ask us to wait; a wrong header must not end a server for a day."""
 REFUSED_SECONDS = 30.0
-"""Between two renewals that the API refuses as well: then the credential lacks a right, and is not out of date."""
+"""The time between two renewals that the API also refuses: then the credential lacks a right, and is not too old."""
 
 logger = logging.getLogger(__name__)
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """``seconds``: how long it lasts from now, None where nobody says."""
+    """``seconds``: how long it lasts from now; None if unknown."""
 
     text: str
     seconds: float | None = None
@@ -104,7 +104,7 @@ class TokenLogin:
         return True
 
     async def token(self) -> Token:
-        """The one that is kept, or a new one. Raises CredentialError."""
+        """The kept token, or a new one. Raises CredentialError."""
         held, now = self._held, anyio.current_time()
         if held is not None and now < held.renew_at:
             return held.token
@@ -155,7 +155,7 @@ class TokenLogin:
         logger.warning("no token", extra={"api": self._api, "problem": str(error), "next_try_seconds": round(pause, 1)})
 
     def _refusal(self, now: float) -> CredentialError:
-        """A new exception for each call: one that many raise collects their frames."""
+        """A new exception for each call: an exception that many calls raise would keep all their frames."""
         assert self._problem is not None  # noqa: S101 - there is one whenever this is called
         rest = ceil(max(0.0, self._rest_until - now))
         hint = f"; tokens are asked for again in {rest} s" if rest > 1 else ""

@@ -176,7 +176,7 @@ def test_keys_are_asked_for_once_however_many_wait_and_again_before_their_end() 
 
 
 def test_keys_that_are_not_to_be_had_are_asked_for_once_however_many_wait_and_by_the_next_again() -> None:
-    """An instance that does not answer takes 2 s: the last of thirty would hear of it after a minute."""
+    """An instance that does not answer takes 2 s: the last of thirty calls would fail after a minute."""
     told: list[str] = []
 
     async def use(server: Answering) -> None:

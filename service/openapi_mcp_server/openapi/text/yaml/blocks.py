@@ -208,10 +208,10 @@ class Blocks:
         return self._delimited(depth)
 
     def _delimited(self, depth: int) -> Value:
-        """A value that says where it ends: quoted text, brackets, an alias."""
+        """A value with a marked end: quoted text, brackets, an alias."""
         lines = self._lines
         rest, start = lines.rest, lines.rest[:1]
-        if start in _QUOTES and rest.find(start, 1) == len(rest) - 1 and b"\\" not in rest:  # as most are
+        if start in _QUOTES and rest.find(start, 1) == len(rest) - 1 and b"\\" not in rest:  # the usual case
             lines.advance()
             return rest[1:-1].decode()
         if start not in {b'"', b"'", b"[", b"{", b"*"}:

@@ -1,8 +1,8 @@
 """A YAML document as a sequence of lines, taken apart by one regular expression.
 
-Parsing in Python is as fast as the calls it makes are few. ``findall`` over a window of lines takes 0.3 µs a line with
-all its parts; a match per line takes twice that, and characters would take hundreds of times. Most lines stand in a
-document more than once, and are taken apart once.
+Parsing in Python is fast if it makes few calls. ``findall`` over a window of lines takes 0.3 µs a line with all its
+parts. A match per line takes twice as long, and a loop over characters hundreds of times. Most lines occur more than
+once in a document, and are parsed once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HASH, _TAB = b"#\t"
 _WINDOW_BYTES = 1 << 16
 _KNOWN_LINES = 20_000
 _LONG_LINE = 256
-"""Bytes of a line, on average, from which on it is hardly one of many and too long to be kept."""
+"""The average length of lines in bytes above which they are not remembered: they are long, and few are equal."""
 _DOCUMENT_MARKS = frozenset({b"---", b"..."})
 _LINE_END = re.compile(rb"[ \t]*(?:#[^\n]*)?\n")
 
@@ -106,7 +106,7 @@ class Lines:
         return True
 
     def _taken_apart(self, lines: list[bytes]) -> list[_Parts]:
-        """The parts of lines, of those that are alike once: one in five of Stripe's differs from all before it."""
+        """The parts of lines. Equal lines are parsed once: one in five of Stripe's differs from all before it."""
         known = self._known
         if len(known) > _KNOWN_LINES:
             known.clear()

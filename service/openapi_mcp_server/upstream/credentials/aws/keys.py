@@ -27,11 +27,11 @@ from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.retries import sent_at
 
 MARGIN_SECONDS = 300.0
-"""Before their end keys are asked for again; AWS has new ones ready five minutes before."""
+"""Keys are asked for again so long before their end; AWS has new ones ready five minutes before."""
 LEAST_SECONDS = 30.0
-"""Between two requests for keys that end soon."""
+"""The time between two requests for keys that end soon."""
 MACHINE_SECONDS = 2.0
-"""A machine of AWS's answers by itself, and so at once; one that does not is none of them."""
+"""The time for the metadata service of a machine. On AWS it answers at once; otherwise there is none."""
 _METADATA_TOKEN_SECONDS = "300"  # noqa: S105 - no secret
 NONE_FOUND = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task, pod or instance a role"
@@ -53,7 +53,7 @@ class KeyChain:
         self._lock = anyio.Lock()
         self._keys: Keys | None = None
         self._asked_at = 0.0
-        self._failed: Failed | None = None  # the last time; it is raised nowhere itself
+        self._failed: Failed | None = None  # the last failure; this object itself is never raised
 
     async def keys(self) -> Keys:
         """The keys of now. Raises CredentialError or Failed."""
@@ -69,7 +69,7 @@ class KeyChain:
             return self._keys
 
     async def _asked(self) -> Keys:
-        """New ones; those of before where there are none, and these have not ended."""
+        """New keys. If there are none, the old ones, unless they have ended."""
         self._asked_at = time.time()
         try:
             return await self._found()
@@ -190,7 +190,7 @@ def _keys(said: Mapping[str, Any], answer: HttpResponse, where: str) -> Keys:
 
 
 def _end(written: object, answer: HttpResponse) -> float | None:
-    """The end of keys by our clock: as long from now as from the answer's own date, if it has one."""
+    """The end of keys by our clock. Their remaining time is counted from the answer's own date, if it has one."""
     try:
         end = datetime.fromisoformat(str(written)).timestamp()
     except (ValueError, OverflowError):
