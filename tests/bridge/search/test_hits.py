@@ -57,3 +57,10 @@ def test_of_many_optional_arguments_objects_give_way() -> None:
     simple = {f"n{number}": {"type": "integer"} for number in range(5)}
     told = signature({"a": MAP, "b": MAP, **simple})
     assert told == ", ".join([*(f"{name}?: int" for name in simple), "a?: {…}", "b?"])
+
+
+def test_the_media_type_of_a_body_is_only_named() -> None:
+    schema = {"type": "object", "properties": {"a": MAP}}
+    types = [media(name, schema) for name in (JSON, "text/json", "application/xml")]
+    made = catalog(operation("POST", operation_id="op", body=body(*types)))
+    assert lines(1, made.tools["op"], Shown(), ()).startswith("1. op(a?: {…}, content_type?)")

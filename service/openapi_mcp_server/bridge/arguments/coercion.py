@@ -26,8 +26,8 @@ _MAX_LOOKED_AT = 3_000
 """The most errors that one round looks at, those of all alternatives counted: 30 ms."""
 _MAX_NESTED = 3
 """How many texts may stand within each other: an object as text, whose number is text."""
-_LONGEST_CHOICE = 200
-"""Characters of a text that is compared with those to choose from."""
+_LONGEST_CHOICE, _LARGEST_CHOICE = 200, 300
+"""Characters of a text that is compared with those to choose from, and how many these are: all countries."""
 _NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
@@ -128,7 +128,7 @@ def _choice(text: str, kind: Kind) -> str | None:
             options = [value]
         case _:
             return None
-    if len(text) > _LONGEST_CHOICE:
+    if len(text) > _LONGEST_CHOICE or len(options) > _LARGEST_CHOICE:
         return None
     own = text.casefold()
     found = [each for each in options if isinstance(each, str) and each.casefold() == own]
