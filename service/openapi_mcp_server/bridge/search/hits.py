@@ -10,7 +10,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results.next_page import paging_arguments
 from openapi_mcp_server.bridge.schemas.edits import decode
-from openapi_mcp_server.bridge.search.notation import Contract, Schema, bare, contract, is_simple, resolved, short
+from openapi_mcp_server.bridge.search.notation import Contract, Schema, contract, is_simple, resolved, short, shown_bare
 from openapi_mcp_server.bridge.search.words import of_identifier
 
 TYPED, NAMED = 6, 28
@@ -101,7 +101,7 @@ def _argument(name: str, schema: Schema, within: Contract, *, required: bool) ->
     default = schema.get("default") if isinstance(schema, dict) else None
     told = name if required else f"{name}?"
     told += f": {kind}" if kind else ""
-    return told if default in (None, "", [], {}) else f"{told} = {text.shorten(text.visible(bare(default)), 20)}"
+    return told if default in (None, "", [], {}) else f"{told} = {text.shorten(text.visible(shown_bare(default)), 20)}"
 
 
 def answers(tool: Tool) -> str:

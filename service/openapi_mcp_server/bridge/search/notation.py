@@ -77,7 +77,7 @@ def short(schema: Schema, within: Contract, depth: int = _SHORT_DEPTH) -> str:
     if not isinstance(schema, dict):
         return "any"
     if isinstance(values := schema.get("enum"), list):
-        return _choice(values, ENUM_IN_SHORT, bare)
+        return _choice(values, ENUM_IN_SHORT, shown_bare)
     branches = [each for key in ("anyOf", "oneOf") for each in schema.get(key, ())]
     if branches and "type" not in schema and "properties" not in schema:
         return _short_choice(branches, within, depth - 1)
@@ -266,7 +266,7 @@ def _choice(values: Sequence[object], most: int, shown: Callable[[object], str])
     return "|".join(shown(value) for value in values[:most] if value is not None) + more
 
 
-def bare(value: object) -> str:
+def shown_bare(value: object) -> str:
     """Without quotes where nothing is lost."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else value_shown(value)
 
