@@ -122,6 +122,7 @@ def test_elsewhere_whole_numbers_stay_as_they_are_spelt(name, number):
         pytest.param('{"id":1,}', "cannot be read", id="trailing comma"),
         pytest.param("[1]", "one JSON object", id="array"),
         pytest.param('"{}"', "one JSON object", id="text"),
+        pytest.param("id=1", "one JSON object", id="a query"),
         pytest.param('{"id":1,"id":2}', "same name twice", id="name twice"),
         pytest.param('{"id":1,"filter":{"limit":1,"limit":1}}', "same name twice", id="name twice, nested"),
         pytest.param('{"id" :1,"id":2}', "same name twice", id="name twice, a space before the colon"),

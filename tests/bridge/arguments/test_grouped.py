@@ -87,3 +87,36 @@ def test_no_member_of_a_body_in_a_group_becomes_an_argument_that_goes_elsewhere(
 
 def test_what_an_open_body_may_have_by_that_name_is_passed_on() -> None:
     assert read(OPEN, id__path="1", body={"color": "red"}).others == {"body": {"color": "red"}}
+
+
+@pytest.mark.parametrize("to", [OPEN, CLOSED], ids=["open", "closed"])
+@pytest.mark.parametrize("name", ["input", "arguments", "data", "PetPatch", "kwargs"])
+@pytest.mark.parametrize(
+    "values", [{"id__path": "1", "name": "x"}, {"id__path": 1, "filter[x]": "a", "@type": "t"}, '{"id__path":"1"}']
+)
+def test_all_arguments_in_one_object_are_taken_whatever_it_is_called(to: Tool, name: str, values: Any) -> None:
+    found = read(to, **{name: values})
+    assert found.values == read(to, **(msgspec.json.decode(values) if isinstance(values, str) else values)).values
+    assert found.others == {}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"input": {"id__path": "1", "color": "red"}},
+        {"input": {"name": "x"}},
+        {"input": {"id__path": "1"}, "name": "x"},
+        {"input": [{"id__path": "1"}]},
+        {"one": {"two": {"id__path": "1"}}},
+    ],
+)
+def test_one_object_with_something_unknown_or_beside_it_is_asked_about(values: dict[str, Any]) -> None:
+    for to in (OPEN, CLOSED):
+        with pytest.raises(ArgumentError, match="id__path"):
+            read(to, **values)
+
+
+def test_an_object_that_an_open_body_takes_is_passed_on() -> None:
+    schema = {"type": "object", "properties": PROPERTIES}
+    free = tool(operation("PATCH", "/pets", body=body(media(JSON, schema))))
+    assert read(free, input={"name": "x"}).others == {"input": {"name": "x"}}

@@ -189,6 +189,51 @@ def test_numbers_and_flags_are_text_where_text_is_asked_for(
     assert len(found.coerced) == 1
 
 
+ORDERS = {"type": "string", "enum": ["asc", "DESC", "newestFirst", "größte"]}
+
+
+@pytest.mark.parametrize(("place", "dialect"), [*PLACES, *(pytest.param(PATH, each) for each in ("2.0", *NEWER))])
+def test_a_value_of_an_enumeration_is_known_in_another_case(place: Place, dialect: str) -> None:
+    made = place.make(ORDERS, dialect, required=True)
+    for value, meant in (("ASC", "asc"), ("desc", "DESC"), ("NewestFirst", "newestFirst"), ("GRÖSSTE", "größte")):
+        found = read(made, place.around({"v": value}))
+        assert found.values == place.around({"v": meant})
+        assert len(found.coerced) == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "meant"),
+    [
+        (_list(ORDERS), ["ASC", "asc"], ["asc", "asc"]),
+        ({"anyOf": [ORDERS, {"type": "null"}]}, "ASC", "asc"),
+        ({"oneOf": [{"enum": [1]}, ORDERS, {"type": "boolean"}]}, "ASC", "asc"),
+        ({"const": "asc"}, "Asc", "asc"),
+        (_map(ORDERS), {"a": "Desc"}, {"a": "DESC"}),
+        (_list(ORDERS), '["ASC"]', ["asc"]),
+    ],
+)
+def test_so_are_items_members_and_alternatives(schema: Any, value: Any, meant: Any) -> None:
+    made = with_body(JSON, {"type": "object", "properties": {"v": schema}}, "3.1")
+    assert read(made, {"v": value}).values == {"v": meant}
+
+
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [
+        (["a", "A"], "Ａ"),
+        (["ab", "Ab", "c"], "AB"),
+        (["-name", "name_"], "Name"),
+        (["newest_first"], "newest first"),
+        (["asc", "desc"], "ascending"),
+        (["asc"], " asc"),
+        ([1, None], "NULL"),
+    ],
+)
+def test_what_may_mean_another_value_of_an_enumeration_is_asked_about(options: list[Any], value: str) -> None:
+    made = with_body(JSON, {"type": "object", "properties": {"v": {"enum": options}}, "required": ["v"]}, "3.1")
+    assert "expected one of" in problems(made, {"v": value})[0]
+
+
 @pytest.mark.parametrize(
     ("schema", "value", "meant"),
     [

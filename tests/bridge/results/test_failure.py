@@ -148,6 +148,26 @@ def test_an_error_excerpt_is_at_most_2_kb() -> None:
     assert len(text.encode()) < 2_200
 
 
+TRACE = "at a.b.C(C.java)" * 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"status": 400, "trace": TRACE, "message": "not so", "errors": [{"field": "name"}]},
+        {"error": {"stack": TRACE, "message": "not so", "errors": [{"field": "name"}]}},
+        {"errors": [{"extensions": {"stacktrace": [TRACE]}, "message": "not so", "path": {"field": "name"}}]},
+        {"title": "Bad Request", "exceptionDetails": [{"raw": TRACE}], "errors": {"field": "name", "said": "not so"}},
+    ],
+)
+def test_a_long_error_loses_the_trace_of_its_stack_and_not_its_message(body: object) -> None:
+    (text,) = texts(render(tool(), answer(msgspec.json.encode(body), "application/json", status=400)))
+    assert '"not so"' in text
+    assert '"field":"name"' in text
+    assert "more bytes left out" in text
+    assert len(text.encode()) < 2_200
+
+
 def test_stripping_a_hostile_page_takes_linear_time() -> None:
     began = time.process_time()
     failure.strip_html("<script" * 100_000 + "<!--" * 100_000 + "&#" * 100_000)

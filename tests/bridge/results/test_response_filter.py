@@ -132,6 +132,28 @@ def test_what_selects_nothing_is_told_what_there_is(expression: str, body: bytes
     assert "\n" not in note
 
 
+@pytest.mark.parametrize(
+    "expression", ["$.pets[*].id", ".pets[].id", "[.[] | .id]", "pets[?id==1]", "pets[].{id, price}", "select(.id==1)"]
+)
+def test_another_language_is_answered_with_an_example_of_this_one(expression: str) -> None:
+    with pytest.raises(ArgumentError, match=r"written as items\[\?price > `10`.*without \$ or a leading dot"):
+        response_filter.selection(expression)
+    parsed("items[?price > `10` && kind == 'a'].{id: id, name: name}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_told"),
+    [
+        ('pets[?id=="1"]', True),
+        ('pets[?contains(tags, "x")]', True),
+        ("pets[?id=='nosuch']", False),
+        ('"nosuch"', False),
+    ],
+)
+def test_a_name_where_a_text_was_meant_is_told(expression: str, is_told: bool) -> None:
+    assert ("a text is 'x'" in texts(rendered(expression))[-1]) is is_told
+
+
 def test_an_answer_that_is_no_json_is_shown_whole() -> None:
     assert texts(rendered("a", b"hello", media="text/plain")) == [
         "hello",

@@ -500,7 +500,7 @@ def test_an_answer_that_has_such_a_member_itself_keeps_it() -> None:
 
 def test_an_empty_answer_says_nothing_of_its_length_and_type() -> None:
     empty = answer(b"", "application/json", ("content-length", "0"), ("location", "/jobs/7"), status=202)
-    said = "The API answered 202 Accepted: success, without content.\nLocation: /jobs/7"
+    said = "The API answered 202 Accepted: perhaps not done yet, without content.\nLocation: /jobs/7"
     assert texts(render(tool("POST"), empty)) == [said]
 
 

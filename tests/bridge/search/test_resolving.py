@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from descriptions import catalog, operation, parameter
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.search import resolving
 
 PLACES = {
@@ -15,17 +18,23 @@ PLACES = {
     "users_get": ("GET", "/users/{username}"),
     "users_update": ("PATCH", "/users/{username}"),
 }
-TOOLS = catalog(
-    *(
-        operation(
-            method,
-            path,
-            operation_id=name,
-            parameters=tuple(parameter(each[1:-1], "path") for each in path.split("/") if each.startswith("{")),
+
+
+def tools_at(places: dict[str, tuple[str, str]]) -> Mapping[str, Tool]:
+    return catalog(
+        *(
+            operation(
+                method,
+                path,
+                operation_id=name,
+                parameters=tuple(parameter(each[1:-1], "path") for each in path.split("/") if each.startswith("{")),
+            )
+            for name, (method, path) in places.items()
         )
-        for name, (method, path) in PLACES.items()
-    )
-).tools
+    ).tools
+
+
+TOOLS = tools_at(PLACES)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +92,27 @@ def test_a_query_names_operations(query: str, names: list[str]) -> None:
 )
 def test_what_is_no_name_is_answered_with_what_to_ask_for(name: str, told: str) -> None:
     assert told in str(resolving.not_there(TOOLS, {"issues": 4, "users": 2}, name))
+
+
+LONG_NAMES = {
+    "update_user_api_v1_users__user_id__patch": ("PATCH", "/api/v1/users/{user_id}"),
+    "update_user_email_api_v1_users__user_id__email_patch": ("PATCH", "/api/v1/users/{user_id}/email"),
+    "update_order": ("PATCH", "/orders/{id}"),
+    "getPetUsingGET_1": ("GET", "/pets/{id}"),
+    "deletePet": ("DELETE", "/pets/{id}"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("update_user", "did you mean update_user_api_v1_users__user_id__patch, update_user_email_"),
+        ("updateUserEmail", "did you mean update_user_email_api_v1_users__user_id__email_patch"),
+        ("getPet", "did you mean getPetUsingGET_1"),
+    ],
+)
+def test_a_name_without_what_a_framework_adds_is_answered_with_the_whole_one(name: str, told: str) -> None:
+    assert told in str(resolving.not_there(tools_at(LONG_NAMES), {}, name))
 
 
 @pytest.mark.parametrize("name", ["x" * 100_000, "/" * 100_000, "a/" * 50_000, "issues_get " * 10_000, "\ud800"])

@@ -19,6 +19,8 @@ from openapi_mcp_server.openapi.json_schema import Validator
 _MANY_DECIMALS = 20_000
 """Numbers with a point; the validator takes 2 ms for so many."""
 _as_doubles = msgspec.json.Decoder().decode
+_OPENINGS = (b"{", b"[", b'"')
+_NO_OBJECT = "The arguments must be one JSON object of names and values."
 _EMPTY_TEXT = b'""'
 """Some clients send empty text for what is not given. Most arguments hold none, and are not looked through for it."""
 
@@ -79,7 +81,9 @@ def _object(text: bytes) -> dict[str, Any]:
     try:
         values = exact_json.decode(text)
     except ValueError as error:
+        if not text.lstrip().startswith(_OPENINGS):
+            raise ArgumentError(_NO_OBJECT) from error
         raise ArgumentError(f"The arguments cannot be read: {error}.") from error
     if not isinstance(values, dict):
-        raise ArgumentError("The arguments must be one JSON object of names and values.")
+        raise ArgumentError(_NO_OBJECT)
     return values

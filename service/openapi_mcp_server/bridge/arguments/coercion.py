@@ -1,8 +1,9 @@
 """The values that arguments which do not fit were meant to be.
 
 JSON text where JSON was meant (``"5"`` for 5, ``"[1]"`` for [1]), a number or a flag where text is asked for (some
-clients cannot write ``"1"``), null or ``""`` for what is not given (some clients write every argument). Each is taken
-only where what was given does not fit the schema, what it is read as does, and nothing of it is lost.
+clients cannot write ``"1"``), a text of an enumeration in another case, null or ``""`` for what is not given (some
+clients write every argument). Each is taken only where what was given does not fit the schema, what it is read as does,
+and nothing of it is lost.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _MAX_LOOKED_AT = 3_000
 """The most errors that one round looks at, those of all alternatives counted: 30 ms."""
 _MAX_NESTED = 3
 """How many texts may stand within each other: an object as text, whose number is text."""
+_LONGEST_CHOICE, _LARGEST_CHOICE = 200, 300
+"""Characters of a text that is compared with those to choose from, and how many these are: all countries."""
 _NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
@@ -76,9 +79,13 @@ def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]
     unread: set[Path] = set()
     for error in found:
         path = tuple(error.instance_path)
-        if not path or path in meant or path in unread:
+        if not path or path in meant:
             continue
         value = _at(values, path)
+        if isinstance(value, str) and (choice := _choice(value, error.kind)) is not None:
+            meant[path] = choice
+        if path in meant or path in unread:
+            continue
         try:
             meant[path] = _reading(value, path, error)
         except ValueError:
@@ -110,6 +117,22 @@ def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 
         case bool() | int() | Decimal() if _asks_for_text(error.kind):
             return exact_json.encode(value).decode()
     raise ValueError("nothing else")
+
+
+def _choice(text: str, kind: Kind) -> str | None:
+    """The one value to choose from that differs in case only."""
+    match kind:
+        case Kind.Enum(options=options):
+            pass
+        case Kind.Constant(expected_value=value):
+            options = [value]
+        case _:
+            return None
+    if len(text) > _LONGEST_CHOICE or len(options) > _LARGEST_CHOICE:
+        return None
+    own = text.casefold()
+    found = [each for each in options if isinstance(each, str) and each.casefold() == own]
+    return found[0] if len(found) == 1 else None
 
 
 def _asks_for_text(kind: Kind) -> bool:

@@ -29,6 +29,8 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "parameters": ("path", "query", "header", "cookie"),
 }
 """Where the members of a group go, by its name without what is only spelling."""
+_ANYWHERE = ("path", "query", "header", "cookie", "body")
+"""Where those of another group go if it stands alone: ``input``, ``data``, the name of a type."""
 
 
 def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -36,8 +38,10 @@ def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple
     stands outside as well, stays, so that its author is asked."""
     found: dict[str, Any] = {}
     read: list[str] = []
+    is_refused = tool.body is None or not tool.body.open or bool(tool.input.required)  # as something undeclared
+    is_alone = len(values) == 1 and is_refused
     for name, value in values.items():
-        members = _members(tool, name, value)
+        members = _members(tool, name, value, alone=is_alone)
         if members and members.keys().isdisjoint((*values, *found)):
             found |= members
             read += members
@@ -46,12 +50,13 @@ def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple
     return found, tuple(sorted(read))
 
 
-def _members(tool: Tool, name: str, value: object) -> dict[str, Any]:
-    """The members of a group by the names of their arguments; none if it is no group."""
-    places = () if name in tool.input.names else _GROUPS.get(plain(name), ())
+def _members(tool: Tool, name: str, value: object, *, alone: bool) -> dict[str, Any]:
+    """The members of a group by the names of their arguments; none if it is no group. ``alone``: nothing is beside."""
+    by_name = _GROUPS.get(plain(name), ())
+    places = () if name in tool.input.names else by_name or (_ANYWHERE if alone else ())
     given = _object(value) if places else {}
     known = _arguments(tool, places) if given else {}
-    is_open = tool.body is not None and tool.body.open and "body" in places
+    is_open = tool.body is not None and tool.body.open and "body" in by_name
     others = given.keys() - known.keys()  # of an open body, unless an argument that goes elsewhere has the name
     is_known = not others or (is_open and others < given.keys() and others.isdisjoint(tool.input.names))
     return {known.get(each, each): member for each, member in given.items()} if is_known else {}

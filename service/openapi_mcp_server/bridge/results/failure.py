@@ -18,6 +18,8 @@ EXCERPT_LIMIT = 2_000
 """Bytes of an error's body that a model gets: enough for every list of faults worth reading."""
 _HTML_LIMIT = 64 * 1024
 """Bytes of a page that are searched for its text."""
+_LEVELS = 4
+"""Levels of an error's JSON whose members are put in order."""
 _HIDDEN = ("script", "style", "head", "svg", "noscript")
 """Elements whose content nobody reads."""
 _ADVICE = {
@@ -100,12 +102,30 @@ def _problem(compact: bytes, status: int) -> str:
     except (msgspec.DecodeError, RecursionError):
         return compact.decode()
     if not sentences:
-        return compact.decode()
+        return _in_order(compact).decode()
     for name, said in (("status", b"%d" % status), ("type", b'"about:blank"')):
         if name in members and bytes(members[name]) == said:
             del members[name]
     told = ": ".join(sentences)
-    return f"{told}\n{msgspec.json.encode(members).decode()}" if members else told
+    return f"{told}\n{_in_order(msgspec.json.encode(members)).decode()}" if members else told
+
+
+def _in_order(compact: bytes) -> bytes:
+    """JSON as it is; where it is going to be cut, so that it loses the trace of a stack and not the message beside."""
+    return _shortest_first(compact) if len(compact) > EXCERPT_LIMIT else compact
+
+
+def _shortest_first(compact: bytes, levels: int = _LEVELS) -> bytes:
+    opening = compact[:1]
+    if not levels or opening not in {b"{", b"["}:
+        return compact
+    if opening == b"[":
+        items = msgspec.json.decode(compact, type=list[msgspec.Raw])
+        return msgspec.json.encode([msgspec.Raw(_shortest_first(bytes(each), levels - 1)) for each in items])
+    members = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])
+    told = {name: _shortest_first(bytes(each), levels - 1) for name, each in members.items()}
+    ordered = sorted(told.items(), key=lambda member: len(member[1]))
+    return msgspec.json.encode({name: msgspec.Raw(each) for name, each in ordered})
 
 
 def _pop_text(members: dict[str, msgspec.Raw], name: str) -> str:

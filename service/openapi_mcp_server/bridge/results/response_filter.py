@@ -45,6 +45,9 @@ _STEPS_AT_ONCE = 64
 _BYTES_PER_STEP = 8
 """Items or characters that a step may touch besides."""
 _REASON_LIMIT = 200
+_NOTATION = "It is written as items[?price > `10` && kind == 'a'].{id: id, name: name}, without $ or a leading dot."
+"""For models that write JSONPath, jq or JavaScript."""
+_QUOTES = """In JMESPath "x" is the name of a member; a text is 'x'."""
 _NAMES, _NAME, _OUTLINED, _SHOWN = 12, 40, 5, 400
 """Names that are told of an answer of which nothing was selected, characters of each, what is in one another, and
 characters in all."""
@@ -109,7 +112,7 @@ def parsed(expression: str) -> Expression:
         return Expression(tree, _copies(tree))
     except exceptions.ParseError as error:
         where = f"at character {error.lex_position + 1}"
-        raise _refused(f"not a JMESPath expression: unexpected text or end {where}.") from error
+        raise _refused(f"not a JMESPath expression: unexpected text or end {where}. {_NOTATION}") from error
     except RecursionError as error:
         raise _refused("the expression is nested too deeply.") from error
     except ValueError as error:
@@ -167,11 +170,18 @@ def _selected_body(selection: Selection, body: AnswerContent) -> AnswerContent:
     try:
         part = apply(selection.expression, body.json)
     except NotApplied as error:
-        return _unfiltered(body, str(error))
+        return _unfiltered(body, f"{error}; {_QUOTES.removesuffix('.')}" if _has_quotes(selection.text) else str(error))
     is_nothing = part == b"null" or (part == b"[]" and "?" not in selection.text)
     there = shorten(_outline(body.json), _SHOWN) if is_nothing else ""
     notes = (f"Note: {RESPONSE_FILTER} selected nothing of {there}.",) if is_nothing else ()
+    if part in {b"null", b"[]"} and _has_quotes(selection.text):
+        notes = (*notes, f"Note: {_QUOTES}")
     return AnswerContent(json=part, notes=(*body.notes, *notes), filtered=True)
+
+
+def _has_quotes(expression: str) -> bool:
+    """Whether a function or a comparison may have a name where a text was meant."""
+    return '"' in expression and ("?" in expression or "(" in expression)
 
 
 def _outline(answer: bytes, depth: int = _OUTLINED) -> str:

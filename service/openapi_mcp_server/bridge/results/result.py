@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, assert_never
 
 import msgspec
@@ -168,7 +169,8 @@ def _error(text: str) -> ToolResult:
 
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
-    said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
+    how = "perhaps not done yet" if response.status == HTTPStatus.ACCEPTED else "success"
+    said = [f"The API answered {answer_headers.status_line(response)}: {how}, without content."]
     about = answer_headers.lines(response, tool, bare=tool.method in _HEADERS_ONLY)
     text = "\n".join(said + about)
     structured, meta = _structured(tool, None, None, text)

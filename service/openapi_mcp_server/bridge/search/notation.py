@@ -30,6 +30,8 @@ _VALUE_SHOWN = 60
 _PROSE_SHOWN = 240
 _TYPES = {"integer": "int", "boolean": "bool"}
 _FORMATS = frozenset({"date", "date-time", "time", "email", "uri", "uuid", "ipv4", "ipv6", "duration", "hostname"})
+_DATES = frozenset({"date", "date-time", "time"})
+_BYTES = frozenset({"binary", "byte"})
 _WORD = re.compile(r"[A-Za-z_][\w.-]{0,40}")
 
 _JOINED = {"anyOf": " | ", "oneOf": " | ", "allOf": " & "}
@@ -75,7 +77,7 @@ def short(schema: Schema, within: Contract, depth: int = _SHORT_DEPTH) -> str:
     if not isinstance(schema, dict):
         return "any"
     if isinstance(values := schema.get("enum"), list):
-        return _choice(values, ENUM_IN_SHORT, _bare)
+        return _choice(values, ENUM_IN_SHORT, shown_bare)
     branches = [each for key in ("anyOf", "oneOf") for each in schema.get(key, ())]
     if branches and "type" not in schema and "properties" not in schema:
         return _short_choice(branches, within, depth - 1)
@@ -85,7 +87,7 @@ def short(schema: Schema, within: Contract, depth: int = _SHORT_DEPTH) -> str:
 def _short_kind(schema: Mapping[str, Any], within: Contract, depth: int) -> str:
     match _types(schema):
         case ["string"]:
-            return ""
+            return _short_string(schema)
         case ["array"]:
             return f"{_grouped(short(schema.get('items', True), within, depth - 1) or 'string')}[]"
         case ["object"]:
@@ -94,6 +96,13 @@ def _short_kind(schema: Mapping[str, Any], within: Contract, depth: int) -> str:
             return "{…}" if "allOf" in schema or "properties" in schema else "any"
         case types:
             return "|".join(_TYPES.get(each, each) for each in types)
+
+
+def _short_string(schema: Mapping[str, Any]) -> str:
+    """Empty, unless a plain word would be refused: files and dates."""
+    if _is_of_bytes(schema):
+        return "base64"
+    return schema["format"] if schema.get("format") in _DATES else ""
 
 
 def _short_choice(branches: Sequence[Schema], within: Contract, depth: int) -> str:
@@ -242,8 +251,12 @@ def _types(schema: Mapping[str, Any]) -> list[str]:
     return [declared] if isinstance(declared, str) else [each for each in declared if each != "null"] or [*declared]
 
 
+def _is_of_bytes(schema: Mapping[str, Any]) -> bool:
+    return "contentEncoding" in schema or schema.get("format") in _BYTES
+
+
 def _string(schema: Mapping[str, Any]) -> str:
-    if "contentEncoding" in schema:
+    if _is_of_bytes(schema):
         return "base64"
     return f"string({schema['format']})" if schema.get("format") in _FORMATS else "string"
 
@@ -253,7 +266,7 @@ def _choice(values: Sequence[object], most: int, shown: Callable[[object], str])
     return "|".join(shown(value) for value in values[:most] if value is not None) + more
 
 
-def _bare(value: object) -> str:
+def shown_bare(value: object) -> str:
     """Without quotes where nothing is lost."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else value_shown(value)
 

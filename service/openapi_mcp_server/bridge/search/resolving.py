@@ -10,7 +10,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.search.names import NAMES, SEARCH
-from openapi_mcp_server.bridge.search.words import of_identifier
+from openapi_mcp_server.bridge.search.words import of_identifier, stems
 from openapi_mcp_server.errors import ArgumentError
 
 SHOWN = 120
@@ -21,6 +21,8 @@ _SEGMENTS = 40
 """The most segments of a path that is looked for."""
 _ALIKE, _NEAR = 0.5, 3
 """Share of the words of two names that they must have in common, and how many are offered."""
+_TELLING = 2
+"""Words of a name that say which operation is meant; one alone is in too many names."""
 _PLACE = re.compile(r"^(?:(?P<method>[A-Za-z]+) )?(?:https?://[^/\s]+)?(?P<path>/\S*)$")
 _SEPARATORS = re.compile(r"[\s,;]+")
 
@@ -91,12 +93,18 @@ def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) ->
 
 
 def _near(tools: Mapping[str, Tool], name: str) -> list[str]:
-    """The names of most of the same words, else of about the same letters; of places, places."""
+    """The names of most of the same words, or of all that are asked for, else of about the same letters; of places,
+    places. Frameworks add the path to a name: ``get_order_orders__order_id__get``."""
     if " /" in name:
         return nearest(name, [tool.operation for tool in tools.values()])
-    own = frozenset(of_identifier(name))
-    shares = [(share, each) for each in tools if (share := _shared(own, _words_of_tool(each))) >= _ALIKE]
-    best = sorted(shares, key=lambda each: (-each[0], each[1]))
+    own, asked = frozenset(of_identifier(name)), frozenset(stems(name))
+    shares = [
+        (share, each)
+        for each in tools
+        if (share := _shared(own, others := _words_of_tool(each))) >= _ALIKE
+        or (len(asked) >= _TELLING and asked <= others)
+    ]
+    best = sorted(shares, key=lambda each: (-each[0], len(each[1]), each[1]))
     return [each for _, each in best[:_NEAR]] or nearest(name, tools)
 
 
