@@ -39,6 +39,10 @@ PARTS_PER_OPERATION = 10
 """Parameters, media types, tags, servers, alternatives of security: at most so many times the operations that a
 document may have. Operations can share them by a reference or by their path, and each is looked at for every operation:
 200 kB took 27 s. Kubernetes' 826 operations have 13,519."""
+REPEATED_BYTES, REPEATED_TIMES = 4 << 20, 4
+"""Bytes of path items that are read again because several paths refer to them: so many, or so many times the document.
+Whatever an item holds is read for each path: 700 kB, half of it one description, took 2.5 GB. An API that serves its
+paths below ``/v1`` and ``/v2`` reads each item twice."""
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
@@ -49,6 +53,9 @@ PATH_CHARACTERS = 8_000
 
 MAX_SHARED_OVERRIDES = 4 * 1024
 """Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+
+TAG_LEVELS = 20
+"""Tags above one tag that count for its operations: with thousands, 160 kB took 7 s to index for the search."""
 
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
 """Fields that an operation has and a path item's other fields have not."""
@@ -84,6 +91,8 @@ class PathReader(Generic[D]):
         self.callbacks = 0
         self._fields = 0
         self._parts = 0
+        self._referred: set[str] = set()
+        self._repeatable = max(REPEATED_BYTES, REPEATED_TIMES * len(source.document.json))
         self._named: dict[str, tuple[str, str]] = {}
         self._dialect = dialect
         self._references = source.references
@@ -132,6 +141,7 @@ class PathReader(Generic[D]):
         target = self._references.resolve(at).target
         if wrong := stray(at, target, "path item"):
             raise SpecError(at.pointer, wrong)
+        self._require_few_repeated(at, target)
         beyond = read_map(target)
         self._fields += len(beyond)
         return {name: target.member(value, name) for name, value in beyond.items()} | own
@@ -299,7 +309,9 @@ class PathReader(Generic[D]):
         found = dict.fromkeys(tags)
         for tag in tags:
             above = self._tag_parents.get(tag)
-            while above is not None and above not in found:
+            for _ in range(TAG_LEVELS):
+                if above is None or above in found:
+                    break
                 found[above] = None
                 above = self._tag_parents.get(above)
         return tuple(found)
@@ -318,6 +330,15 @@ class PathReader(Generic[D]):
         limit = FIELDS_PER_OPERATION * self._max_operations
         if self._fields > limit:
             raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
+
+    def _require_few_repeated(self, at: Located, target: Located) -> None:
+        """What is skipped takes nothing of what is left, so that smaller items are still read."""
+        size = memoryview(target.json).nbytes if target.pointer in self._referred else 0
+        if size > self._repeatable:
+            problem = f"refers to a path item of {size:,} bytes that other paths refer to; too many bytes are read again"
+            raise SpecError(at.pointer, problem)
+        self._referred.add(target.pointer)
+        self._repeatable -= size
 
     def _require_few_parts(self, pointer: str) -> None:
         limit = PARTS_PER_OPERATION * self._max_operations
