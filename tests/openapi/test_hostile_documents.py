@@ -256,7 +256,7 @@ SHARED_BY_PATHS = {
 def test_a_large_path_item_that_thousands_of_paths_refer_to_is_read_for_some_of_them(operation):
     """Read for all of them, the description takes 600 MB."""
     paths = {f"/{n}": {"$ref": "#/components/pathItems/I"} for n in range(3_000)} | {"/y": {"get": {}}}
-    whole = document(paths, **{"components": {"pathItems": {"I": {"get": operation}}}})
+    whole = document(paths, components={"pathItems": {"I": {"get": operation}}})
     outcome = loaded(whole, seconds=10, mebibytes=256)
     assert 1 <= outcome.tools < 200
     assert len(outcome.skipped) > 2_800

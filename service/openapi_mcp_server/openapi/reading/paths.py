@@ -332,10 +332,10 @@ class PathReader(Generic[D]):
             raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
 
     def _require_few_repeated(self, at: Located, target: Located) -> None:
-        """What is skipped takes nothing of what is left, so that smaller items are still read."""
+        """A path that is skipped takes nothing of the room, so that smaller items are still read."""
         size = memoryview(target.json).nbytes if target.pointer in self._referred else 0
         if size > self._repeatable:
-            problem = f"refers to a path item of {size:,} bytes that other paths refer to; too many bytes are read again"
+            problem = f"its path item of {size:,} bytes is also that of other paths: too many bytes are read again"
             raise SpecError(at.pointer, problem)
         self._referred.add(target.pointer)
         self._repeatable -= size
