@@ -286,6 +286,38 @@ def test_of_thousands_of_tags_above_one_those_near_it_count():
     assert {each.tags for each in described.operations} == {tuple(f"t{n}" for n in range(21))}
 
 
+@pytest.mark.parametrize("media_type", [*BODIES[1:], "multipart/mixed"])
+def test_a_large_schema_that_many_operations_send_is_looked_at_once(media_type):
+    """A multipart form of it for each of them took 6 s."""
+    content = {media_type: {"schema": {"$ref": "#/components/schemas/Big"}}}
+    paths = {f"/{n}": {"post": {"requestBody": {"content": content}}} for n in range(700)}
+    big = {"type": "object", "properties": {f"b{n}": {"type": "string"} for n in range(700)}}
+    outcome = loaded(document(paths, {"Big": big}), seconds=4, mebibytes=256)
+    assert (outcome.tools, outcome.skipped) == (700, [])
+
+
+def test_of_hundreds_of_media_types_that_operations_share_those_of_json_and_some_others_are_tried():
+    content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(700)} | {BODIES[0]: {}}
+    paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(700)}
+    made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}))
+    assert len(made.tools) == 700
+    assert {next(iter(tool.body.writers)) for tool in made.tools.values() if tool.body} == {BODIES[0]}
+    assert sum(len(api.notes) for api in made.apis) < 700 * 100
+
+
+@pytest.mark.parametrize("at", ["root", "path"])
+def test_scopes_for_many_operations_are_short_or_nothing_is_served_without_them(at):
+    """Read with each of 3,000 operations, they took 900 MB."""
+    scopes = {"x-mcp-scopes": [f"s{n}" for n in range(3_000)]}
+    paths: dict[str, Any] = {f"/{n}": {"get": {}} for n in range(3_000)}
+    if at == "root":
+        outcome = loaded(document(paths, **scopes), seconds=5, mebibytes=256)
+        assert outcome.problem == "#/x-mcp-scopes: has 22,891 bytes; what holds for several operations may have 4,096"
+    else:
+        outcome = loaded(document(paths | {"/0": paths["/0"] | scopes}), seconds=10, mebibytes=256)
+        assert (outcome.tools, len(outcome.skipped)) == (2_999, 1)
+
+
 # Wrong types
 
 WHOLE: dict[str, Any] = {

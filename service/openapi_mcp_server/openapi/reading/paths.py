@@ -52,7 +52,8 @@ PATH_CHARACTERS = 8_000
 500 parameters took 100 MB."""
 
 MAX_SHARED_OVERRIDES = 4 * 1024
-"""Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+"""Bytes of ``x-mcp`` or ``x-mcp-scopes`` that hold for several operations: each of them is read with it. 100 kB took
+900 MB."""
 
 TAG_LEVELS = 20
 """Tags above one tag that count for its operations: with thousands, 160 kB took 7 s to index for the search."""
@@ -101,7 +102,7 @@ class PathReader(Generic[D]):
         self._version = source.document.dialect
         self._security = self._security_of_all(source.at("security"))
         self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
-        self._overrides |= _scopes(source.at("x-mcp-scopes").json)
+        self._overrides |= _shared_scopes(source.at("x-mcp-scopes"))
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._version == "3.2" else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
@@ -202,7 +203,7 @@ class PathReader(Generic[D]):
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
         overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
-        overrides |= _scopes(item.get("x-mcp-scopes", nothing).json)
+        overrides |= _shared_scopes(item.get("x-mcp-scopes", nothing))
         return _Shared(
             key=path_keys.parsed(key, at.pointer, self._notes),
             declarations=self._declarations(read_list(parameters), parameters),
@@ -373,11 +374,21 @@ def _read_tags(at: Located) -> list[Tag]:
 
 
 def _shared_overrides(at: Located) -> Overrides:
+    _require_short(at)
+    return read_map(at)
+
+
+def _shared_scopes(at: Located) -> Overrides:
+    """Never ignored: whoever has not these scopes would see the operations."""
+    _require_short(at)
+    return _scopes(at.json)
+
+
+def _require_short(at: Located) -> None:
     size = memoryview(at.json).nbytes
     if size > MAX_SHARED_OVERRIDES:
         problem = f"has {size:,} bytes; what holds for several operations may have {MAX_SHARED_OVERRIDES:,}"
         raise SpecError(at.pointer, problem)
-    return read_map(at)
 
 
 def _scopes(value: msgspec.Raw) -> Overrides:
