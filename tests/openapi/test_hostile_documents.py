@@ -296,13 +296,13 @@ def test_a_large_schema_that_many_operations_send_is_looked_at_once(media_type):
     assert (outcome.tools, outcome.skipped) == (700, [])
 
 
-def test_of_hundreds_of_media_types_that_operations_share_those_of_json_and_some_others_are_tried():
-    content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(700)} | {BODIES[0]: {}}
-    paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(700)}
+def test_of_thousands_of_media_types_that_operations_share_those_of_json_and_some_others_are_tried():
+    content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(2_000)} | {BODIES[0]: {}}
+    paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(20)}
     made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}))
-    assert len(made.tools) == 700
+    assert len(made.tools) == 20
     assert {next(iter(tool.body.writers)) for tool in made.tools.values() if tool.body} == {BODIES[0]}
-    assert sum(len(api.notes) for api in made.apis) < 700 * 100
+    assert sum(len(api.notes) for api in made.apis) == 20 * 499
 
 
 @pytest.mark.parametrize("at", ["root", "path"])

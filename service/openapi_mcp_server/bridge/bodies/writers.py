@@ -32,14 +32,14 @@ _BY_NAME = frozenset({"json", "form", "text", "lines"})
 """Kinds of bodies that no schema is needed to write, where none was needed to choose the kind."""
 _SHORT = 2_000
 """Bytes of a schema that may be nothing but one of bytes, with a description."""
-_KEPT = 256
+_KEPT = 1_000
 """Media types of one document that are remembered."""
 
 T = TypeVar("T")
 
 
 class Bodies:
-    """What is found out about the bodies of one document. Every property of a form is looked at, and many operations
+    """The kinds and writers of the bodies of one document. Every property of a form is looked at, and many operations
     may send one schema: 670 operations with 670 properties took 6 s."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
