@@ -318,6 +318,14 @@ def test_scopes_for_many_operations_are_short_or_nothing_is_served_without_them(
         assert (outcome.tools, len(outcome.skipped)) == (2_999, 1)
 
 
+def test_what_is_wrong_in_each_part_of_a_body_that_hundreds_of_operations_share_is_noted_for_some_of_them():
+    content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(400)} | {BODIES[0]: {}}
+    paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(400)}
+    made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}))
+    assert len(made.tools) == 400
+    assert len(made.apis[0].notes) == catalog.MAX_NOTES
+
+
 # Wrong types
 
 WHOLE: dict[str, Any] = {
