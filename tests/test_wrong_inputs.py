@@ -53,6 +53,7 @@ FILES = {
 P = "--spec-path {0}/pets.yaml"
 H = f"{P} --transport http --port 0"
 GOOD_TOKEN = "hunter2hunter2hunter2"
+PEM = "-----BEGIN CERTIFICATE-----"
 
 
 def more(*apis: object) -> dict[str, str]:
@@ -233,6 +234,38 @@ CREDENTIALS = [
     ),
     (P, {"AUTH_SCHEMES": '{"k": {}, "k": {}}'}, "AUTH_SCHEMES: an object in it has 'k' twice; give it once"),
     (P, {"EXTRA_HEADERS": '{"X": "hunter2", "X": "b"}'}, "EXTRA_HEADERS: the value has 'X' twice; give it once"),
+    (
+        P,
+        {"AUTH_CLIENT_CERTIFICATE": "{0}/empty"},
+        "AUTH_CLIENT_CERTIFICATE: is neither PEM (-----BEGIN …) nor the name of",
+    ),
+    (
+        P,
+        {"AUTH_CLIENT_CERTIFICATE": "hunter2"},
+        "AUTH_CLIENT_CERTIFICATE: is neither PEM (-----BEGIN …) nor the name of",
+    ),
+    (
+        P,
+        {"AUTH_CLIENT_CERTIFICATE_FILE": "{0}/token"},
+        "AUTH_CLIENT_CERTIFICATE_FILE: is neither PEM (-----BEGIN …) no",
+    ),
+    (
+        P,
+        {"AUTH_CLIENT_CERTIFICATE": PEM, "AUTH_CLIENT_KEY": "hunter2" * 99},
+        "AUTH_CLIENT_KEY: is neither PEM (-----BEGIN …) nor the name of a f",
+    ),
+    (
+        P,
+        {"AUTH_CLIENT_CERTIFICATE": PEM, "AUTH_CLIENT_KEY_FILE": "{0}/token"},
+        "AUTH_CLIENT_KEY_FILE: is neither PEM (-----BEGIN …) nor the na",
+    ),
+    (
+        P,
+        more({"name": "a", "spec_path": "x", "auth_client_certificate": PEM, "auth_client_key_file": "{0}/token"}),
+        "ADDITIONAL_SPECS[0].auth_client_key_file: is neither PEM (-----BEGIN …) nor the name of a file that can be re",
+    ),
+    (P, {"HTTP_CA_BUNDLE": "/no"}, "HTTP_CA_BUNDLE: cannot read /no: No such file or directory"),
+    (P, {"HTTP_CA_BUNDLE": "{0}/empty"}, "HTTP_CA_BUNDLE: {0}/empty holds no PEM (-----BEGIN …)"),
     (P, {"HTTP_PROXY_URL": "http://p:1", "HTTP_NO_PROXY": "10.0.0.0/99"}, "HTTP_NO_PROXY: '10.0.0.0/99' is no network"),
     (
         P,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free, tool_name, unique
+from openapi_mcp_server.bridge.names import BODY, COMPARED_NAMES, Wire, argument_names, free, nearest, tool_name, unique
 from openapi_mcp_server.openapi.model import Operation
 
+NOUNS = ("Pet", "Invoice", "CustomerAddress", "OrderOfToday")
 TOOL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ARGUMENT = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
@@ -165,3 +167,20 @@ def test_argument_names_do_not_depend_on_order(several, random):
 def test_a_name_that_clients_take_for_their_own_says_where_it_goes(name, location):
     assert argument_names([Wire(name, location), Wire("other", "query")]) == [f"{name}__{location}", "other"]
     assert len(set(argument_names([Wire(name, location), Wire(f"{name}__{location}", "query")]))) == 2
+
+
+MANY = [f"{verb}{noun}{number}" for number in range(500) for verb in ("get", "list", "delete") for noun in NOUNS]
+
+
+@pytest.mark.parametrize("known", ["getInvoice0", "deleteCustomerAddress250", "listPet499"])
+@pytest.mark.parametrize("wrong", [str.lower, lambda name: name[1:], lambda name: name[:5] + "x" + name[6:]])
+def test_of_very_many_names_the_nearest_is_told_wherever_it_stands(known, wrong):
+    assert known in nearest(wrong(known), MANY)
+
+
+def test_of_very_many_names_few_are_compared(monkeypatch):
+    compared = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda _, names, **__: compared.append(len(names)) or [])
+    for name in ("getInvoice7", "", "x", "x" * 200):
+        nearest(name, [*MANY, *("x" * (number % 64) for number in range(9_000))])
+    assert max(compared) == COMPARED_NAMES

@@ -16,6 +16,7 @@ from openapi_mcp_server.bridge.origins import base_url
         ("http://\uff11\uff12\uff17.\uff10.\uff10.\uff11", "http://127.0.0.1"),
         ("https://my_service.internal", "https://my_service.internal"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
+        ("http://[FD00::1%eth0]/", "http://[fd00::1%eth0]"),
     ],
 )
 def test_a_host_is_ascii_as_requests_and_resolvers_need_it(written: str, meant: str) -> None:
@@ -26,3 +27,9 @@ def test_a_host_is_ascii_as_requests_and_resolvers_need_it(written: str, meant: 
 def test_a_host_that_no_resolver_can_be_asked_for_is_none(host: str) -> None:
     with pytest.raises(ValueError, match="names a host that is none"):
         base_url(f"https://{host}/v1")
+
+
+@pytest.mark.parametrize("host", ["[v1.a:\0]", "[v1.a: HTTP/1.1]", "[::1%\0]", "[::1%a b]"])
+def test_a_host_in_brackets_is_an_address(host: str) -> None:
+    with pytest.raises(ValueError, match="names a host that is none"):
+        base_url(f"http://{host}/v1")

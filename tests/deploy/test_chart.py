@@ -538,6 +538,16 @@ def test_the_guides_ingress_is_a_variant():
     assert guide.items() <= ingress["metadata"]["annotations"].items()
 
 
+@pytest.mark.parametrize("kind", ["alb", "nginx"])
+def test_an_ingress_has_the_annotations_of_a_platform_beside_its_own(kind, tmp_path):
+    own = {"cert-manager.io/cluster-issuer": "bank"}
+    made = {}
+    for given in ({}, own):
+        done = templated({"exposure": {"kind": kind, kind: {"annotations": given}}}, tmp_path)
+        made[len(given)] = of_kind(list(yaml.safe_load_all(done.stdout)), "Ingress")["metadata"]["annotations"]
+    assert made[1] == {**made[0], **own}
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_can_be_built_upon_with_kustomize(name):
     done = ran(tool("kubectl"), "kustomize", f"deploy/kubernetes/{name}")

@@ -28,7 +28,7 @@ OWN_COMMANDS = {
     "ecr get-login-password": set(),
 }
 """Commands of the AWS CLI that are no operation of an API, with their flags."""
-GLOBAL = {"region"}
+GLOBAL = {"region", "query"}
 AWS = [command for command in COMMANDS if command.startswith("aws ")]
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -54,6 +54,14 @@ def test_a_documented_aws_command_exists_with_its_flags(command):
         shape = api.operation_model(names[operation]).input_shape
         known = {xform_name(name, "-") for name in shape.members} | {"cli-input-json"}
     assert flags - known == set()
+
+
+@pytest.mark.parametrize("command", AWS)
+def test_a_shell_passes_on_a_documented_command_as_it_is_written(command):
+    """Braces with a comma in them become several words, and brackets name files, unless they are quoted."""
+    typed = re.sub(r"\$\(.*?\)", "made", command.split(" | ", maxsplit=1)[0])
+    done = subprocess.run(["bash", "-c", f"printf '%s\\n' {typed}"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == words(command)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -93,9 +101,12 @@ def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     ecs_client.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "a", "memory": 9}])
     ecs_client.create_service(cluster="CLUSTER", serviceName="SERVICE", taskDefinition="f", desiredCount=1)
     made = boto3.client("amp", "us-east-1", endpoint_url=endpoint, **keys).create_workspace(alias="a")
-    pem = tmp_path_factory.mktemp("typed") / "tls.pem"
-    pem.write_text("-----BEGIN CERTIFICATE-----\n")
-    return {"ws-12345678-1234-1234-1234-123456789012": made["workspaceId"], "file://tls.pem": f"file://{pem}"}
+    folder = tmp_path_factory.mktemp("typed")
+    files = {"tls.pem": "-----BEGIN CERTIFICATE-----\n", "tokens.json": "[]", "myapi.json": "{}"}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    here = {f"file://{name}": f"file://{folder / name}" for name in files}
+    return {"ws-12345678-1234-1234-1234-123456789012": made["workspaceId"], **here}
 
 
 @pytest.mark.parametrize("command", [command for command in AWS if re.match(CARRIED_OUT, command)])

@@ -279,6 +279,19 @@ def test_no_rule_of_the_template_is_against_a_variant(changed):
     assert Resolver(read(ecs.TEMPLATE), {**parameters(), **changed}).broken_rules() == []
 
 
+def test_the_console_shows_every_parameter_in_a_group():
+    template = ecs.read(ecs.TEMPLATE)
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = [name for group in groups for name in group["Parameters"]]
+    assert sorted(shown) == sorted(template["Parameters"])
+
+
+@pytest.mark.parametrize("template", ["ecs", "api-gateway"])
+def test_a_template_goes_to_cloudformation_in_a_request_with_room_for_some_lines_more(template):
+    """A larger one has to be put into a bucket first, which the documented commands do not do."""
+    assert (CHECKOUT / "deploy" / template / "template.yaml").stat().st_size <= 51_200 - 500
+
+
 def test_cfn_lint_finds_nothing():
     done = ran(tool("cfn-lint"), "--", *sorted(CHECKOUT.glob("deploy/*/template.yaml")))
     assert (done.returncode, done.stdout) == (0, "")

@@ -156,8 +156,11 @@ async def test_a_bug_of_ours_costs_one_reload_and_is_in_the_log(caplog: pytest.L
 
 @clocked
 @pytest.mark.parametrize("error", [ConfigError("AUTH_TOKEN_FILE", "is empty"), ZeroDivisionError("of ours")])
-async def test_what_was_read_and_could_not_be_served_is_served_the_next_time(error: Exception) -> None:
+async def test_what_was_read_and_could_not_be_served_is_served_the_next_time(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     """A secret may be on its way just then, and the documents are read again only when they change once more."""
+    caplog.set_level(logging.INFO)
     one = catalog(tool("one"))
     script = Script(one, None)
     script.unservable = [error]
@@ -168,6 +171,7 @@ async def test_what_was_read_and_could_not_be_served_is_served_the_next_time(err
     await refresh.once()
     assert script.served == [one]
     assert refresh.outcomes == {"unchanged": 1, "changed": 1, "failed": 1}
+    assert caplog.messages.count("the documents have changed") == 1
 
 
 @clocked

@@ -154,6 +154,8 @@ def test_a_zone_does_not_hide_an_address() -> None:
         (STRICT, "https", "167838211", "ALLOW_PRIVATE_NETWORKS=true"),
         (OPEN, "http", "0xa9fea9fe", "never connected to"),
         (PRIVATE, "http", "127.1", None),
+        (OPEN, "http", "127.1\0", None),
+        (OPEN, "http", "\udc80", None),
         (OPEN, "http", "10.1.2.3", None),
         (OPEN, "http", "api.example.com", None),
         (OPEN, "http", "169.254.169.254", "never connected to"),

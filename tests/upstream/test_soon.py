@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import random
 import socket
 import sys
 import threading
+import weakref
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -16,15 +19,31 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from loopback import MIB, NEXT, OK, Do, Reply, chunked, client, clocked, failing, get, loopback, outcome, send, sized
+from loopback import (
+    MIB,
+    NEXT,
+    OK,
+    Do,
+    Reply,
+    chunked,
+    client,
+    clocked,
+    failing,
+    get,
+    loopback,
+    outcome,
+    read_request,
+    send,
+    sized,
+)
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
-from openapi_mcp_server.memory import FREE, Hold
-from openapi_mcp_server.upstream.breaker import WINDOW
+from openapi_mcp_server.memory import FREE, Budget, Hold
+from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, WINDOW
 from openapi_mcp_server.upstream.call import SentCall, Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import Stream, TcpDialler, TcpStream
-from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Soon
+from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Looks, Soon
 
 CALLS = 20
 FAR = Origin("http", "api.example.com", 80)
@@ -334,3 +353,82 @@ async def test_of_many_a_few_are_woken_in_one_turn_of_the_loop() -> None:
     assert trio.current_time() <= SOON_SECONDS + 0.05
     for one in chain.from_iterable(pairs):
         one.close()
+
+
+@clocked
+async def test_what_has_lasted_is_kept_by_nobody_once_it_is_over() -> None:
+    class One:
+        pass
+
+    looks = Looks[One](lambda _: None)
+    one = One()
+    known = weakref.ref(one)
+    looks.add(one)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(looks.tend)
+        await trio.sleep(2 * SOON_SECONDS)
+        looks.remove(one)
+        del one
+        assert known() is None
+        nursery.cancel_scope.cancel()
+
+
+# Whatever happens
+
+
+async def echo(stream: trio.SocketStream, luck: random.Random, trouble: list[float]) -> None:
+    """Answers each request with its path; some late, some wrongly, some not at all."""
+    while (request := await read_request(stream)) is not None:
+        await trio.sleep(luck.choice([0, 0, 0, 0.1, 0.2, 0.3, 0.6, 3]))
+        whole, dice = sized(request.split()[1], b"Connection: close\r\n" * (luck.random() < 0.1)), luck.random()
+        if dice < trouble[0] / 3:
+            return
+        if dice < trouble[0]:
+            whole = whole.replace(b"200 OK", b"500 No")
+        await stream.send_all(whole[:20])
+        if dice > 0.9:
+            await trio.sleep(0.3)
+        await stream.send_all(whole[20:])
+
+
+async def caller(one: Upstream, request: HttpRequest, hold: Hold, luck: random.Random) -> None:
+    deadline, leaves_after = luck.choice([0.1, 0.3, 0.5, 0.6, 2, 10, 60]), luck.choice([0.05, 0.25, 0.26, 1, 99, 99])
+    await trio.sleep(luck.choice([0, 0, luck.random()]))
+    began = trio.current_time()
+    with trio.move_on_after(leaves_after):
+        try:
+            answer = await one.send(request, deadline_seconds=deadline, hold=hold)
+            assert answer.body.decode() == request.path
+        except UpstreamError:
+            pass
+    assert trio.current_time() - began <= deadline + 0.1
+    hold.close()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@clocked
+async def test_whoever_leaves_fails_or_waits_no_place_is_lost_and_no_answer_is_anothers(seed: int) -> None:
+    luck, budget, trouble = random.Random(seed), Budget(100 * MIB), [seed % 4 / 5]
+    settings = UpstreamSettings(max_connections=1 + seed, retries=seed % 3, breaker=seed % 2 == 1)
+
+    async def serve(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            await echo(stream, luck, trouble)
+        await stream.aclose()
+
+    async with Upstream(TcpDialler(), settings) as one, trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        origin = Origin("http", "127.0.0.1", listener.socket.getsockname()[1])
+        async with trio.open_nursery() as callers:
+            for number in range(80):
+                callers.start_soon(caller, one, get(origin, f"/{number}"), budget.open(luck.choice("aaab")), luck)
+        assert (one.waiting(), budget.held) == (0, 0)
+        trouble[0] = 0
+        await trio.sleep(OPEN_SECONDS)  # where the API was left alone
+        assert (await send(one, get(origin, "/well"))).body == b"/well"
+        async with trio.open_nursery() as all_there_may_be:
+            for _ in range(settings.max_connections):
+                all_there_may_be.start_soon(send, one, get(origin))
+            await wait_all_tasks_blocked()
+            assert one.waiting() == 0
+        nursery.cancel_scope.cancel()

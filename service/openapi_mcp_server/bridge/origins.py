@@ -11,6 +11,8 @@ import msgspec
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
 """Letters of every alphabet, which become ASCII (UTS 46)."""
+_ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[\w.-]+)?")
+"""IPv6, also with a zone. `urlsplit` takes nearly everything between brackets for an address of the future."""
 _HOST_LENGTH = 253
 """Characters of a name that a resolver can be asked for (RFC 1035 section 2.3.4)."""
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
@@ -66,7 +68,8 @@ def base_url(text: str) -> BaseUrl:
         raise ValueError("must not carry a user name or password; use the AUTH_ settings")
     if parts.query or parts.fragment:
         raise ValueError("must not carry a query or a fragment")
-    if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
+    written = _ADDRESS if ":" in parts.hostname else _HOST  # the former was in brackets
+    if not written.fullmatch(parts.hostname):
         raise ValueError(_NO_HOST)
     port = _port(parts) or DEFAULT_PORTS[parts.scheme]
     return BaseUrl(Origin(parts.scheme, in_ascii(parts.hostname), port), parts.path.rstrip("/"))

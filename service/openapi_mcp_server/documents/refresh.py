@@ -87,8 +87,9 @@ class Refresh:
         again: the documents are not read a second time unless they change."""
         if (catalog := self._unserved) is None:
             return "unchanged"
-        logger.info("the documents have changed", extra=await _difference(self._catalog, catalog))
-        self._catalog = catalog  # whoever serves the one before is the last to have it, and knows how to let go of it
+        if catalog is not self._catalog:  # else it was told when it could not be served
+            logger.info("the documents have changed", extra=await _difference(self._catalog, catalog))
+            self._catalog = catalog  # whoever serves the one before is the last to have it, and lets go of it
         await self._serve(catalog)
         self._unserved = None
         return "changed"

@@ -59,7 +59,7 @@ def way_out(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[st
     certificate, key = given["AUTH_CLIENT_CERTIFICATE"], given["AUTH_CLIENT_KEY"]
     if key.value and not certificate.value:
         raise ConfigError(certificate.label, f"is missing; {key.label} is of use with it only")
-    own = {"certificate": _pem(certificate, read_file), "key": _pem(key, read_file)}
+    own = {"certificate": _secret_pem(certificate, read_file), "key": _secret_pem(key, read_file)}
     return msgspec.structs.replace(shared(given, read_file, environ), **own)
 
 
@@ -91,6 +91,15 @@ def _pem(given: Given, read_file: ReadFile) -> str:
     if "-----BEGIN" not in found:
         raise ConfigError(given.label, f"{given.value} holds no PEM (-----BEGIN …)")
     return found
+
+
+def _secret_pem(given: Given, read_file: ReadFile) -> str:
+    """The same, of a setting whose text is in no message: what names no file may be a secret in another format."""
+    try:
+        return _pem(given, read_file)
+    except ConfigError:
+        problem = "is neither PEM (-----BEGIN …) nor the name of a file that can be read and holds it"
+        raise ConfigError(given.label, problem) from None
 
 
 def _proxy(url: Given, direct: Given, environ: Mapping[str, str]) -> Proxy | None:

@@ -118,7 +118,7 @@ def literal(host: str) -> Address | None:
     ``2852039166``; None for a name."""
     with suppress(ValueError):
         return ipaddress.ip_address(host)
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # ValueError: a letter that no resolver can be given
         return ipaddress.IPv4Address(socket.inet_aton(host.removesuffix(".")))
     return None
 

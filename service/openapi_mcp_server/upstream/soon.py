@@ -56,12 +56,16 @@ class Looks(Generic[One]):
             await trio.sleep(LOOK_SECONDS)
             idle = 0 if self._there else idle + 1
             self._looks += 1
-            lasting = [one for one, since in self._there.items() if since <= self._looks - 2]
-            for number, one in enumerate(lasting, 1):
-                if self._there.pop(one, None) is not None:  # it may be over by now
-                    self._act(one)
-                if number % AT_ONCE == 0:
-                    await trio.lowlevel.checkpoint()
+            await self._look()
+
+    async def _look(self) -> None:
+        """Nothing that was there is kept by it: its locals end with it."""
+        lasting = [one for one, since in self._there.items() if since <= self._looks - 2]
+        for number, one in enumerate(lasting, 1):
+            if self._there.pop(one, None) is not None:  # it may be over by now
+                self._act(one)
+            if number % AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
 
 
 class Soon:

@@ -156,6 +156,20 @@ def test_a_password_in_netrc_is_not_for_the_collector(tmp_path: Path, monkeypatc
         assert running.headers[0]["authorization"] == "Bearer key"
 
 
+def test_a_proxy_of_the_environment_is_the_way_to_a_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collector() as proxy:
+        proxy.status = 403
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        sending = exporter("http://collector.invalid:4318")
+        lost, reason = sending.deliver([recorded()])
+        sending.close()
+    assert lost == 1
+    assert "Forbidden" in reason
+
+
 def test_a_collector_that_refuses_costs_the_spans_and_says_why() -> None:
     with collector() as running:
         running.status = 403

@@ -29,7 +29,8 @@ class OtlpExporter:
         self._sign = sign
         session = requests.Session()
         session.auth = self._signed
-        # Each is said here, so that nothing is read from the environment a second time and in another way.
+        # Each is said here, so that no variable of OpenTelemetry's is read a second time and in another way. The way to
+        # a collector has no setting of ours: requests reads HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE.
         self._exporter = OTLPSpanExporter(
             endpoint=config.endpoint,
             headers=dict(config.headers),
