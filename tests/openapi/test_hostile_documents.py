@@ -242,6 +242,90 @@ def test_what_holds_for_every_operation_is_not_paid_for_by_every_operation(size)
     assert outcome.notes == (["extension_ignored"] if size > 5_000 else [])
 
 
+SHARED_BY_PATHS = {
+    "a description": {"description": "word " * 20_000},
+    "scopes": {"security": [{"s": [f"scope{n}" for n in range(8_000)]}]},
+    "tags": {"tags": [f"t{n}" for n in range(10_000)]},
+    "variables of a server": {
+        "servers": [{"url": "/" + "{v}" * 2_000, "variables": {f"v{n}": {"default": ""} for n in range(4_000)}}]
+    },
+}
+
+
+@pytest.mark.parametrize("operation", SHARED_BY_PATHS.values(), ids=SHARED_BY_PATHS)
+def test_a_large_path_item_that_thousands_of_paths_refer_to_is_read_for_some_of_them(operation):
+    """Read for all of them, the description takes 600 MB."""
+    paths = {f"/{n}": {"$ref": "#/components/pathItems/I"} for n in range(3_000)} | {"/y": {"get": {}}}
+    whole = document(paths, components={"pathItems": {"I": {"get": operation}}})
+    outcome = loaded(whole, seconds=10, mebibytes=256)
+    assert 1 <= outcome.tools < 200
+    assert len(outcome.skipped) > 2_800
+    assert "too many bytes are read again" in outcome.skipped[-1][1]
+
+
+def test_a_document_whose_paths_are_all_there_twice_is_served_whole():
+    items = {f"I{n}": {"get": {"description": "word " * 2_000}} for n in range(1_000)}
+    paths = {f"/v{at}/{name}": {"$ref": f"#/components/pathItems/{name}"} for at in (1, 2) for name in items}
+    outcome = loaded(document(paths, components={"pathItems": items}), seconds=20, mebibytes=384)
+    assert (outcome.tools, outcome.skipped) == (2_000, [])
+
+
+def test_a_variable_that_a_server_names_again_and_again_costs_the_server():
+    """Its URL would have 400 million characters."""
+    server = {"url": "/" + "{v}" * 20_000, "variables": {"v": {"default": "a" * 20_000}}}
+    paths = {"/x": {"get": {"servers": [server]}}, "/y": {"get": {"servers": [server, {"url": "/b"}]}}}
+    outcome = loaded(document(paths), seconds=5, mebibytes=128)
+    assert outcome.tools == 1
+    assert "the server's url has 400,060,001 characters; 8,000 are read" in outcome.skipped[0][1]
+
+
+def test_of_thousands_of_tags_above_one_those_near_it_count():
+    tags = [{"name": f"t{n}", "parent": f"t{n + 1}"} for n in range(3_000)]
+    paths = {f"/{n}": {"get": {"tags": ["t0"]}} for n in range(3_000)}
+    described = describe(parse(document(paths, openapi="3.2.0", tags=tags)))
+    assert {each.tags for each in described.operations} == {tuple(f"t{n}" for n in range(21))}
+
+
+@pytest.mark.parametrize("media_type", [*BODIES[1:], "multipart/mixed"])
+def test_a_large_schema_that_many_operations_send_is_looked_at_once(media_type):
+    """A multipart form of it for each of them took 6 s."""
+    content = {media_type: {"schema": {"$ref": "#/components/schemas/Big"}}}
+    paths = {f"/{n}": {"post": {"requestBody": {"content": content}}} for n in range(700)}
+    big = {"type": "object", "properties": {f"b{n}": {"type": "string"} for n in range(700)}}
+    outcome = loaded(document(paths, {"Big": big}), seconds=4, mebibytes=256)
+    assert (outcome.tools, outcome.skipped) == (700, [])
+
+
+def test_of_thousands_of_media_types_that_operations_share_those_of_json_and_some_others_are_tried():
+    content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(2_000)} | {BODIES[0]: {}}
+    paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(20)}
+    made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}))
+    assert len(made.tools) == 20
+    assert {next(iter(tool.body.writers)) for tool in made.tools.values() if tool.body} == {BODIES[0]}
+    assert sum(len(api.notes) for api in made.apis) == 20 * 499
+
+
+@pytest.mark.parametrize("at", ["root", "path"])
+def test_scopes_for_many_operations_are_short_or_nothing_is_served_without_them(at):
+    """Read with each of 3,000 operations, they took 900 MB."""
+    scopes = {"x-mcp-scopes": [f"s{n}" for n in range(3_000)]}
+    paths: dict[str, Any] = {f"/{n}": {"get": {}} for n in range(3_000)}
+    if at == "root":
+        outcome = loaded(document(paths, **scopes), seconds=5, mebibytes=256)
+        assert outcome.problem == "#/x-mcp-scopes: has 22,891 bytes; what holds for several operations may have 4,096"
+    else:
+        outcome = loaded(document(paths | {"/0": paths["/0"] | scopes}), seconds=10, mebibytes=256)
+        assert (outcome.tools, len(outcome.skipped)) == (2_999, 1)
+
+
+def test_what_is_wrong_in_each_part_of_a_body_that_hundreds_of_operations_share_is_noted_for_some_of_them():
+    content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(400)} | {BODIES[0]: {}}
+    paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(400)}
+    made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}))
+    assert len(made.tools) == 400
+    assert len(made.apis[0].notes) == catalog.MAX_NOTES
+
+
 # Wrong types
 
 WHOLE: dict[str, Any] = {

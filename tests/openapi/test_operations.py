@@ -393,7 +393,7 @@ def many(item: Any) -> dict[str, Any]:
         pytest.param(many({"get": {"responses": ANSWERS}}), BY_REFERENCE, id="media types of an answer"),
         pytest.param(many({"get": {}}), {"security": [{f"s{n}": []} for n in range(30)]}, id="security"),
         pytest.param(
-            many({"get": {"tags": ["t0"]}}),
+            many({"get": {"tags": ["t0", "t15"]}}),
             {"tags": [{"name": f"t{n}", "parent": f"t{n + 1}"} for n in range(30)]},
             id="tags above each other",
         ),

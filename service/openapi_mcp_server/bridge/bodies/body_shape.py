@@ -8,8 +8,9 @@ from functools import lru_cache, partial
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.bodies import media_choice, writers
+from openapi_mcp_server.bridge.bodies import media_choice
 from openapi_mcp_server.bridge.bodies.media_choice import Usable, is_merge_patch
+from openapi_mcp_server.bridge.bodies.writers import Bodies
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
@@ -87,6 +88,7 @@ class BodySchemas:
 
     def __init__(self, schemas: Mapping[str, Schema], definitions: Definitions) -> None:
         self.named = schemas
+        self.bodies = Bodies(schemas)
         self.outline = lru_cache(_SCHEMAS_KEPT)(partial(_outline, schemas))
         self.fields = lru_cache(_SCHEMAS_KEPT)(partial(_properties, self.outline, definitions))
 
@@ -97,14 +99,14 @@ def _outline(schemas: Mapping[str, Schema], json: bytes) -> Outline:
 
 def shape(body: Body, schemas: BodySchemas) -> BodyShape:
     """The shape of a body; raises SpecError if none of its media types can be written."""
-    found = media_choice.sorted_out(body, schemas.named)
+    found = media_choice.sorted_out(body, schemas.bodies)
     usable = found.usable
     outline = _flat_outline(usable, schemas)
     is_patch = any(is_merge_patch(each.media) for each in usable)
     if outline is None:
-        fields: tuple[Field, ...] = (_whole(body, usable, schemas.named),)
+        fields: tuple[Field, ...] = (_whole(body, usable, schemas.bodies),)
     else:
-        files = frozenset[str]().union(*(writers.file_properties(each.media, schemas.named) for each in usable))
+        files = frozenset[str]().union(*(schemas.bodies.file_properties(each.media) for each in usable))
         first = usable[0].media
         examples = tuple(map(bytes, first.examples))
         json = bytes(first.schema.json) if first.schema else b""
@@ -188,11 +190,11 @@ def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
     return encode(schema) if said == own else described(encode(schema), said)
 
 
-def _whole(body: Body, usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> Field:
+def _whole(body: Body, usable: Sequence[Usable], bodies: Bodies) -> Field:
     """The whole body as one argument, which takes what any of the media types takes."""
-    alternatives = list(dict.fromkeys(media_choice.value_of(each, schemas) for each in usable))
+    alternatives = list(dict.fromkeys(media_choice.value_of(each, bodies.definitions) for each in usable))
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
-    hints = _file_hints(usable, schemas)
+    hints = _file_hints(usable, bodies)
     said = text.line(body.description, text.ARGUMENT_LIMIT)
     prose = " ".join([text.sentence(said) if hints else said, *hints]).strip()
     examples = [] if usable[0].kind == "binary" or usable[0].media.is_stream else usable[0].media.examples
@@ -205,8 +207,8 @@ def _whole(body: Body, usable: Sequence[Usable], schemas: Mapping[str, Schema]) 
     )
 
 
-def _file_hints(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> list[str]:
+def _file_hints(usable: Sequence[Usable], bodies: Bodies) -> list[str]:
     if any(each.kind == "binary" for each in usable):
         return [f"{FILE}."]
-    has_files = any(writers.takes_files(each.media, schemas) for each in usable if each.kind == "multipart")
+    has_files = any(bodies.takes_files(each.media) for each in usable if each.kind == "multipart")
     return [f"Files: {FILE[0].lower()}{FILE[1:]}."] if has_files else []

@@ -7,7 +7,7 @@ from typing import assert_never
 
 import msgspec
 
-from openapi_mcp_server.bridge.bodies import writers
+from openapi_mcp_server.bridge.bodies.writers import Bodies
 from openapi_mcp_server.bridge.media.table import Kind, is_json, is_signed, is_xml
 from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
@@ -19,6 +19,8 @@ from openapi_mcp_server.openapi.model import Body, MediaType, Schema
 
 MAX_MEDIA_TYPES = 16
 """Media types that one tool offers; some documents list every one that is registered."""
+MAX_TRIED = 500
+"""Media types of one body that are looked at, JSON before others. Google's documents list 360 for an upload."""
 _UNDESCRIBED: Mapping[Kind, bytes] = {
     "json": b"{}",
     "form": b'{"type":"object"}',
@@ -48,30 +50,37 @@ class Found(msgspec.Struct):
     repaired: list[SpecError]
 
 
-def sorted_out(body: Body, schemas: Mapping[str, Schema]) -> Found:
+def sorted_out(body: Body, bodies: Bodies) -> Found:
     """The media types that can be written, the preferred first, and what is wrong with the others."""
     found = Found([], [], [])
     failed: list[tuple[MediaType, SpecError]] = []
-    for media in body.media:
+    for media in _tried(body):
         try:
-            found.usable.append(_usable(media, schemas))
+            found.usable.append(_usable(media, bodies))
         except SpecError as error:
             failed.append((media, error.kept()))
     if failed and not any(map(_is_meant, found.usable)):
-        failed = _taken_as_they_are(failed, schemas, found)
+        failed = _taken_as_they_are(failed, bodies, found)
     found.unusable += [error for _, error in failed]
     if not found.usable:
         raise found.unusable[0].kept() if failed else SpecError(body.pointer, "the body has no media type")
-    found.usable.sort(key=lambda each: (KINDS.index(each.kind), _is_other_patch(each, schemas)))
+    found.usable.sort(key=lambda each: (KINDS.index(each.kind), _is_other_patch(each, bodies.definitions)))
     if len(found.usable) > MAX_MEDIA_TYPES:
-        message = f"of {len(found.usable)} media types the first {MAX_MEDIA_TYPES} are offered"
+        count = len(body.media) if len(body.media) > MAX_TRIED else len(found.usable)
+        message = f"of {count} media types the first {MAX_MEDIA_TYPES} are offered"
         found.unusable.append(SpecError(body.pointer, message))
         del found.usable[MAX_MEDIA_TYPES:]
     return found
 
 
-def _usable(media: MediaType, schemas: Mapping[str, Schema]) -> Usable:
-    return Usable(media, *writers.kind_and_writer(media, schemas))
+def _tried(body: Body) -> Sequence[MediaType]:
+    if len(body.media) <= MAX_TRIED:
+        return body.media
+    return sorted(body.media, key=lambda media: not is_json(media.name))[:MAX_TRIED]
+
+
+def _usable(media: MediaType, bodies: Bodies) -> Usable:
+    return Usable(media, *bodies.kind_and_writer(media))
 
 
 def _is_meant(usable: Usable) -> bool:
@@ -82,7 +91,7 @@ def _is_meant(usable: Usable) -> bool:
 
 
 def _taken_as_they_are(
-    failed: Sequence[tuple[MediaType, SpecError]], schemas: Mapping[str, Schema], found: Found
+    failed: Sequence[tuple[MediaType, SpecError]], bodies: Bodies, found: Found
 ) -> list[tuple[MediaType, SpecError]]:
     """Types that cannot carry their schema's values, but text or bytes that somebody else has made; returns the rest.
 
@@ -91,7 +100,7 @@ def _taken_as_they_are(
     rest = []
     for media, error in failed:
         try:
-            usable = _usable(msgspec.structs.replace(media, schema=_TEXT if is_xml(media.name) else None), schemas)
+            usable = _usable(msgspec.structs.replace(media, schema=_TEXT if is_xml(media.name) else None), bodies)
         except SpecError:
             usable = None
         if usable is None or usable.kind not in {"xml", "text", "binary"}:
@@ -101,7 +110,7 @@ def _taken_as_they_are(
         taken = "bytes" if usable.kind == "binary" else "texts"
         found.repaired.append(SpecError(media.pointer, f"{error.problem}; {taken} are sent as they are given"))
         if usable.kind != "xml" and not any(each.kind == "json" for each in found.usable):
-            found.usable.append(_usable(msgspec.structs.replace(media, name=_JSON), schemas))
+            found.usable.append(_usable(msgspec.structs.replace(media, name=_JSON), bodies))
             found.repaired.append(SpecError(media.pointer, f"values that are no {taken} are sent as {_JSON}"))
     return rest
 

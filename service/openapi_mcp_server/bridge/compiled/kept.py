@@ -57,12 +57,11 @@ class _Slot(_Row, frozen=True):
 
 
 class _Body(_Row, frozen=True):
-    """``writers`` and ``by_type`` have the places of their media types in ``media``."""
+    """``writers`` and ``by_type`` have the places of their media types among all of the catalog."""
 
     required: bool
     whole: str | None
     properties: dict[str, str]
-    media: tuple[MediaType, ...]
     writers: dict[str, int]
     by_type: dict[str, int]
     chooser: str | None
@@ -125,6 +124,7 @@ class _Catalog(_Row, frozen=True):
     origins: tuple[Origin, ...]
     accesses: tuple[Access, ...]
     slots: tuple[_Slot, ...]
+    media: tuple[MediaType, ...]
     checked: tuple[Span, ...]
     definitions: dict[str, dict[str, Schema]]
     tools: tuple[_Tool, ...]
@@ -152,6 +152,7 @@ def encode(catalog: ToolCatalog) -> Kept:
         origins=tuple(writing.origins),
         accesses=tuple(writing.accesses),
         slots=tuple(map(_kept_slot, writing.slots)),
+        media=tuple([cast("Deferred[BodyRecipe, Any]", each).recipe.media for each in writing.writers]),
         checked=tuple(map(writing.added, writing.checked)),
         definitions=writing.definitions,
         tools=tools,
@@ -178,6 +179,7 @@ class _Writing:
         self.origins: dict[Origin, int] = {}
         self.accesses: dict[Access, int] = {}
         self.slots: dict[Slot, int] = {}
+        self.writers: dict[BodyWriter, int] = {}
         self.checked: dict[Encoded, int] = {}
         self.definitions: dict[str, dict[str, Schema]] = {}
         self.pieces: list[bytes | memoryview] = [] if listed is None else [listed]
@@ -230,18 +232,16 @@ class _Writing:
         )
 
     def _body(self, plan: BodyPlan, api: str) -> _Body:
-        places: dict[BodyWriter, int] = {}
-        writers = {name: _place(places, writer) for name, writer in plan.writers.items()}
-        by_type = {_NAMES[kind]: _place(places, writer) for kind, writer in plan.by_type.items()}
-        recipes = [cast("Deferred[BodyRecipe, Any]", writer).recipe for writer in places]
-        for recipe in recipes:
-            if recipe.definitions and api not in self.definitions:  # all recipes of an API share its definitions
+        writers = {name: _place(self.writers, writer) for name, writer in plan.writers.items()}
+        by_type = {_NAMES[kind]: _place(self.writers, writer) for kind, writer in plan.by_type.items()}
+        for writer in (*plan.writers.values(), *plan.by_type.values()):
+            recipe = cast("Deferred[BodyRecipe, Any]", writer).recipe
+            if recipe.definitions and api not in self.definitions:  # shared by all of an API
                 self.definitions[api] = dict(recipe.definitions)
         return _Body(
             required=plan.required,
             whole=plan.whole,
             properties=dict(plan.properties),
-            media=tuple(recipe.media for recipe in recipes),
             writers=writers,
             by_type=by_type,
             chooser=plan.chooser,
@@ -288,6 +288,7 @@ class _Reading:
         self._kept = kept
         self._content = content
         self._slots = [_slot(each) for each in kept.slots]
+        self._writers: dict[int, BodyWriter] = {}
         self._checked = [self.cut(span) for span in kept.checked]
 
     def tool(self, kept: _Tool) -> Tool:
@@ -343,13 +344,14 @@ class _Reading:
 
     def _body(self, kept: _Body, api: str) -> BodyPlan:
         definitions = self._kept.definitions.get(api, {})
-        writers = [Deferred(_writer, BodyRecipe(media, definitions)) for media in kept.media]
+        for place in {*kept.writers.values(), *kept.by_type.values()} - self._writers.keys():
+            self._writers[place] = Deferred(_writer, BodyRecipe(self._kept.media[place], definitions))
         return BodyPlan(
             required=kept.required,
             whole=kept.whole,
             properties=kept.properties,
-            writers={name: writers[place] for name, place in kept.writers.items()},
-            by_type={_TYPES[name]: writers[place] for name, place in kept.by_type.items()},
+            writers={name: self._writers[place] for name, place in kept.writers.items()},
+            by_type={_TYPES[name]: self._writers[place] for name, place in kept.by_type.items()},
             chooser=kept.chooser,
             needed=kept.needed,
             open=kept.open,

@@ -39,6 +39,10 @@ PARTS_PER_OPERATION = 10
 """The limit for parameters, media types, tags, servers and alternatives of security, as a multiple of the most
 operations of a document. Operations can share these parts by a reference or by their path, but each part is read for
 every operation: 200 kB took 27 s. Kubernetes' 826 operations have 13,519."""
+REPEATED_BYTES, REPEATED_TIMES = 4 << 20, 4
+"""The limit for bytes of path items that are read again because several paths refer to them: so many bytes, or so many
+times the document. An item is read for each of its paths: 700 kB, half of it one description, took 2.5 GB. An API that
+serves its paths below ``/v1`` and ``/v2`` reads each item twice."""
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
@@ -48,7 +52,11 @@ PATH_CHARACTERS = 8_000
 500 parameters took 100 MB."""
 
 MAX_SHARED_OVERRIDES = 4 * 1024
-"""Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+"""Bytes of ``x-mcp`` or ``x-mcp-scopes`` that hold for several operations: each of them is read with it. 100 kB took
+900 MB."""
+
+TAG_LEVELS = 20
+"""Tags above one tag that count for its operations: with thousands, 160 kB took 7 s to index for the search."""
 
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
 """Fields that an operation has and a path item's other fields have not."""
@@ -84,6 +92,8 @@ class PathReader(Generic[D]):
         self.callbacks = 0
         self._fields = 0
         self._parts = 0
+        self._referred: set[str] = set()
+        self._repeatable = max(REPEATED_BYTES, REPEATED_TIMES * len(source.document.json))
         self._named: dict[str, tuple[str, str]] = {}
         self._dialect = dialect
         self._references = source.references
@@ -92,7 +102,7 @@ class PathReader(Generic[D]):
         self._version = source.document.dialect
         self._security = self._security_of_all(source.at("security"))
         self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
-        self._overrides |= _scopes(source.at("x-mcp-scopes").json)
+        self._overrides |= _shared_scopes(source.at("x-mcp-scopes"))
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._version == "3.2" else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
@@ -132,6 +142,7 @@ class PathReader(Generic[D]):
         target = self._references.resolve(at).target
         if wrong := stray(at, target, "path item"):
             raise SpecError(at.pointer, wrong)
+        self._require_few_repeated(at, target)
         beyond = read_map(target)
         self._fields += len(beyond)
         return {name: target.member(value, name) for name, value in beyond.items()} | own
@@ -192,7 +203,7 @@ class PathReader(Generic[D]):
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
         overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
-        overrides |= _scopes(item.get("x-mcp-scopes", nothing).json)
+        overrides |= _shared_scopes(item.get("x-mcp-scopes", nothing))
         return _Shared(
             key=path_keys.parsed(key, at.pointer, self._notes),
             declarations=self._declarations(read_list(parameters), parameters),
@@ -302,7 +313,9 @@ class PathReader(Generic[D]):
         found = dict.fromkeys(tags)
         for tag in tags:
             above = self._tag_parents.get(tag)
-            while above is not None and above not in found:
+            for _ in range(TAG_LEVELS):
+                if above is None or above in found:
+                    break
                 found[above] = None
                 above = self._tag_parents.get(above)
         return tuple(found)
@@ -321,6 +334,15 @@ class PathReader(Generic[D]):
         limit = FIELDS_PER_OPERATION * self._max_operations
         if self._fields > limit:
             raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
+
+    def _require_few_repeated(self, at: Located, target: Located) -> None:
+        """A path that is skipped takes nothing of the room, so that smaller items are still read."""
+        size = memoryview(target.json).nbytes if target.pointer in self._referred else 0
+        if size > self._repeatable:
+            problem = f"its path item of {size:,} bytes is also that of other paths: too many bytes are read again"
+            raise SpecError(at.pointer, problem)
+        self._referred.add(target.pointer)
+        self._repeatable -= size
 
     def _require_few_parts(self, pointer: str) -> None:
         limit = PARTS_PER_OPERATION * self._max_operations
@@ -355,11 +377,21 @@ def _read_tags(at: Located) -> list[Tag]:
 
 
 def _shared_overrides(at: Located) -> Overrides:
+    _require_short(at)
+    return read_map(at)
+
+
+def _shared_scopes(at: Located) -> Overrides:
+    """Never ignored: whoever has not these scopes would see the operations."""
+    _require_short(at)
+    return _scopes(at.json)
+
+
+def _require_short(at: Located) -> None:
     size = memoryview(at.json).nbytes
     if size > MAX_SHARED_OVERRIDES:
         problem = f"has {size:,} bytes; what holds for several operations may have {MAX_SHARED_OVERRIDES:,}"
         raise SpecError(at.pointer, problem)
-    return read_map(at)
 
 
 def _scopes(value: msgspec.Raw) -> Overrides:

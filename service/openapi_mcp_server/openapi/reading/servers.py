@@ -19,6 +19,8 @@ _TEMPLATE = re.compile(r"\{([^{}]*)\}")
 _DOUBLED = re.compile(r"(?<=[^:/])/{2,}")
 """Where a variable begins with a slash and stands behind one (``/{basePath}`` with ``/prod``, as API Gateway exports
 it), or is empty."""
+URL_CHARACTERS = 8_000
+"""As many as of a path. A variable may stand in a URL again and again: 200 kB became a gigabyte."""
 
 
 def urls(
@@ -58,6 +60,9 @@ def _url(at: Located) -> str:
     missing = [name for name in _TEMPLATE.findall(url) if defaults.get(name) is None]
     if missing:
         raise SpecError(at.pointer, f"variable {missing[0]!r} of the server's url has no default")
+    length = len(url) + sum(len(defaults[name] or "") for name in _TEMPLATE.findall(url))
+    if length > URL_CHARACTERS:
+        raise SpecError(at.pointer, f"the server's url has {length:,} characters; {URL_CHARACTERS:,} are read")
     filled = _TEMPLATE.sub(lambda variable: defaults[variable[1]] or "", url)
     return filled if filled == url else _DOUBLED.sub("/", filled)
 
