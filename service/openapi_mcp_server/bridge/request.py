@@ -125,5 +125,5 @@ def _body(plan: BodyPlan, arguments: Mapping[str, Any], others: Mapping[str, Any
     if not given and not plan.required:
         return None
     if missing := [argument for argument in plan.needed if argument not in arguments]:
-        raise ArgumentError(f"{', '.join(missing)}: missing; whoever gives a part of the body must give this too")
+        raise ArgumentError(f"{', '.join(missing)}: missing; it is needed as soon as a part of the body is given")
     return write(given)

@@ -209,7 +209,7 @@ def test_a_failing_server_may_have_carried_out_what_is_not_idempotent(method: st
         (
             CredentialError("no token"),
             "GET",
-            "no token\nNothing was sent to the API. Only the operator of this server can mend this.",
+            "no token\nNothing was sent to the API. Only the operator of this server can fix this.",
         ),
         (Refused("10.0.0.1 is private", outcome_unknown=False), "POST", "Not sent: 10.0.0.1 is private"),
         (

@@ -252,7 +252,7 @@ def test_a_part_of_an_optional_body_is_not_sent_without_what_the_body_needs():
     made = tool(operation("POST", body=body(media(JSON, OBJECT), required=False)))
     assert build(made, {}).body is None
     assert build(made, {"name": "Mia"}).body == b'{"name":"Mia"}'
-    with pytest.raises(ArgumentError, match="name: missing; whoever gives a part of the body"):
+    with pytest.raises(ArgumentError, match="name: missing; it is needed as soon as a part of the body"):
         build(made, {"age": 3})
 
 

@@ -133,8 +133,8 @@ def _next_page(
 
 def _mending(error: CredentialError) -> str:
     if error.client:
-        return "Whoever runs this client can mend this."
-    return "Try again later." if error.transient else "Only the operator of this server can mend this."
+        return "The person who runs this client can fix this."
+    return "Try again later." if error.transient else "Only the operator of this server can fix this."
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
