@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from contextlib import contextmanager
 from struct import pack
 
 import pytest
@@ -165,13 +166,21 @@ def test_a_call_can_be_given_up(page, demo):
     assert page.locator(".problem").inner_text() == "The call was cancelled."
 
 
-def test_a_nested_argument_is_filled_in_a_form_and_arrives_as_it_was_meant(chromium, tmp_path):
-    (tmp_path / "api.json").write_text(json.dumps(NESTED))
+@contextmanager
+def an_order(chromium, folder):
+    """The page at a tool with a nested argument, and what its API is asked."""
+    document = folder / "api.json"
+    document.write_text(json.dumps(NESTED))
     with (
         served() as (api, asked),
-        started(*from_file(tmp_path / "api.json", api)) as server,
+        started(*from_file(document, api)) as server,
         opened_at(chromium, f"{server.url.removesuffix('mcp')}#/tool/addOrder") as page,
     ):
+        yield page, asked
+
+
+def test_a_nested_argument_is_filled_in_a_form_and_arrives_as_it_was_meant(chromium, tmp_path):
+    with an_order(chromium, tmp_path) as (page, asked):
         page.get_by_label("city").fill("Paris")
         page.get_by_label("floor").fill("3")
         page.get_by_role("button", name="+ Add to lines").click()
@@ -190,12 +199,7 @@ def test_a_nested_argument_is_filled_in_a_form_and_arrives_as_it_was_meant(chrom
 
 
 def test_a_long_number_keeps_its_digits_in_a_form_in_json_and_in_an_answer(chromium, tmp_path):
-    (tmp_path / "api.json").write_text(json.dumps(NESTED))
-    with (
-        served() as (api, asked),
-        started(*from_file(tmp_path / "api.json", api)) as server,
-        opened_at(chromium, f"{server.url.removesuffix('mcp')}#/tool/addOrder") as page,
-    ):
+    with an_order(chromium, tmp_path) as (page, asked):
         page.get_by_label("city").fill("Paris")
         page.get_by_label("floor").fill("12345678901234567890")
         press_call(page)

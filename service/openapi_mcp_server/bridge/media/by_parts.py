@@ -44,10 +44,11 @@ def short_pieces(data: bytes) -> Iterator[bytes]:
 
 
 def count(text: bytes, sign: bytes) -> int:
-    """How often a sign of one byte is in a text: 1.4 ms for 4 MB at once."""
+    """How often a sign, which cannot overlap itself, is in a text: 1.4 ms for 4 MB at once."""
     if len(text) <= PART_BYTES:
         return text.count(sign)
-    return sum(text.count(sign, start, start + PART_BYTES) for start in _starts(text))
+    more = PART_BYTES + len(sign) - 1
+    return sum(text.count(sign, start, start + more) for start in part_starts(text))
 
 
 def holds(text: bytes, piece: bytes) -> bool:
@@ -55,13 +56,12 @@ def holds(text: bytes, piece: bytes) -> bool:
     if len(text) <= PART_BYTES:
         return piece in text
     more = PART_BYTES + len(piece) - 1
-    return any(text.find(piece, start, start + more) >= 0 for start in _starts(text))
+    return any(text.find(piece, start, start + more) >= 0 for start in part_starts(text))
 
 
-def _starts(text: bytes) -> Iterator[int]:
-    for start in range(0, len(text), PART_BYTES):
-        make_way()
-        yield start
+def part_starts(text: bytes) -> Iterator[int]:
+    """Where each part of `PART_BYTES` begins; makes way before each."""
+    return in_turns(range(0, len(text), PART_BYTES), 1)
 
 
 def decode_by_parts(data: bytes | msgspec.Raw, levels: int = 3, decode: Decode = decode) -> Any:  # noqa: ANN401 - any JSON value

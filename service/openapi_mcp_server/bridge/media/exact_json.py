@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, count, decode_by_parts, part_starts
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.openapi.text.json_text import depth
 from openapi_mcp_server.pausing import in_turns, make_way
@@ -69,17 +69,14 @@ def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def _names(text: bytes) -> int:
     """About how many names of members a JSON text has."""
-    if len(text) <= _LARGE:
-        return text.count(b'":')
-    starts = in_turns(range(0, len(text), _LARGE), 1)
-    return sum(text.count(b'":', start, start + _LARGE + 1) for start in starts)
+    return count(text, b'":')
 
 
 def _may_hide_names(text: bytes) -> bool:
-    if len(text) <= _LARGE:
+    if len(text) <= PART_BYTES:
         return _HIDING.search(text) is not None
-    starts = in_turns(range(0, len(text), _LARGE), 1)
-    return any(_HIDING.search(text, start, start + _LARGE + _SIGN_BYTES) is not None for start in starts)
+    more = PART_BYTES + _SIGN_BYTES
+    return any(_HIDING.search(text, start, start + more) is not None for start in part_starts(text))
 
 
 def _names_one_by_one(text: bytes) -> int:

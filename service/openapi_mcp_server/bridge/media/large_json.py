@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from openapi_mcp_server.bridge.media.by_parts import count
 from openapi_mcp_server.pausing import in_turns
 
 MAX_VALUES = 200_000
@@ -17,7 +18,6 @@ MAX_VALUES = 200_000
 2 MB has as many."""
 _SIGNS = (b",", b":", b"[", b"{")
 """Each stands before a value or a name, or for a container; only the first value has none."""
-_PIECE = 128 * 1024
 _AT_ONCE = 500
 """Signs that are counted between two pauses: 0.1 ms."""
 _TOKENS = 100_000
@@ -66,16 +66,15 @@ def is_large(data: bytes) -> bool:
 
 
 def _signs(data: bytes) -> int:
-    """Piece by piece: a thread lets go of the interpreter between two calls into C, and this would be one of 10 ms."""
-    starts = in_turns(range(0, len(data), _PIECE), 1)
-    return sum(data.count(sign, start, start + _PIECE) for start in starts for sign in _SIGNS)
+    """In one call into C, during which a thread keeps the interpreter, this would take 10 ms."""
+    return sum(count(data, sign) for sign in _SIGNS)
 
 
 def entries(container: memoryview) -> Iterator[Entry]:
     """The entries of an array or object that begins here, one after the other; compact JSON."""
     is_object = container[0] == _BRACE
     start, depth = 1, 0
-    for count, token in enumerate(_TOKEN.finditer(container, 1)):
+    for number, token in enumerate(_TOKEN.finditer(container, 1)):
         sign = container[token.start()] if token.lastindex else 0
         if sign in _OPEN:
             depth += 1
@@ -86,7 +85,7 @@ def entries(container: memoryview) -> Iterator[Entry]:
             if sign != _COMMA:
                 return
             start = token.end()
-        if count >= _TOKENS:
+        if number >= _TOKENS:
             yield _entry(container[start:], is_object=is_object)
             return
 
