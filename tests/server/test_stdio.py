@@ -348,6 +348,22 @@ def test_the_end_of_a_subscription_that_nobody_reads_keeps_the_server_no_longer(
     assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.2)) < STALL_SECONDS / 5
 
 
+def test_an_unread_answer_is_never_written_to_a_file_that_was_given_its_descriptor(tmp_path: Path) -> None:
+    """The thread that writes it is left behind at the end, and goes on as soon as somebody reads."""
+    stdin, asking = os.pipe()
+    unread, stdout = os.pipe()
+    with open(tmp_path / "other", "w+b") as other, open(unread, "rb") as answers:
+        os.write(asking, line("tools/list"))
+        os.close(asking)
+        tools = [tool(f"tool_{number}") for number in range(2000)]  # a list of 300 kB
+        trio.run(serve_stdio, gateway(ScriptedApi(), *tools), stdin, stdout)
+        os.dup2(other.fileno(), stdout)
+        assert len(msgspec.json.decode(answers.read())["result"]["tools"]) == len(tools)
+        assert not other.read()
+    os.close(stdin)
+    os.close(stdout)
+
+
 def test_a_client_that_reads_late_loses_nothing() -> None:
     async def use(client: Client) -> None:
         client_writes = [line("ping", number) for number in range(2000)]

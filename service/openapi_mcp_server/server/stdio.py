@@ -268,7 +268,9 @@ class _Output:
         async for line, hold in self._queued:
             if not self._is_written(line):
                 try:
-                    await run_sync(_write_whole, self._descriptor, line, abandon_on_cancel=True, limiter=limiter)
+                    await trio.lowlevel.checkpoint_if_cancelled()  # then the thread starts, and closes its descriptor
+                    own = os.dup(self._descriptor)
+                    await run_sync(_write_whole, own, line, abandon_on_cancel=True, limiter=limiter)
                 except OSError:
                     self._closed()
             self._waiting -= 1
@@ -276,7 +278,12 @@ class _Output:
 
 
 def _write_whole(descriptor: int, message: Pieces) -> None:
-    for part in slices(message):
-        view = memoryview(part)
-        while view:
-            view = view[os.write(descriptor, view) :]
+    """Closes the descriptor, which is the thread's own. A thread that was abandoned goes on as soon as it can, and the
+    number of another's descriptor could belong to another file by then."""
+    try:
+        for part in slices(message):
+            view = memoryview(part)
+            while view:
+                view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
