@@ -350,6 +350,19 @@ def test_a_schema_is_never_a_byte_over_its_budget():
         assert len(msgspec.json.encode(told_in)) <= size
 
 
+def test_a_schema_that_leads_to_itself_keeps_its_nearest_levels_at_every_budget():
+    """What stands in place of a cycle is longer than the reference, by which a full budget would be passed."""
+    far = {f"Far{index}": wide(3, description=f"far {index}") for index in range(20)}
+    node = {"inner": {"$ref": "#/$defs/Node"}} | {name: {"$ref": f"#/$defs/{name}"} for name in far}
+    definitions = schemas(Node={"type": "object", "properties": node}, **far)
+    made = operation(parameters=(parameter("a", value={"$ref": "#/$defs/Node"}, description="Where to begin."),))
+    for size in range(3_800, 4_600, 5):
+        given = inputs(made, request_schemas=definitions, limits=SchemaLimits(input_bytes=size))
+        assert len(msgspec.json.encode(given)) <= size
+        assert given["properties"]["a"] == {"$ref": "#/$defs/Node", "description": "Where to begin."}
+        assert "Another Node" in given["$defs"]["Node"]["properties"]["inner"]["description"]
+
+
 @pytest.mark.parametrize(
     "strict",
     [

@@ -1,7 +1,8 @@
 """The input schema that a list carries in place of one that is too long for it: as many of its parts as fit.
 
 What is required comes first, then the outermost; what is left out is an open value that says so. Descriptions of
-arguments are shortened last. Definitions stand where they are referred to, so that a part costs what it takes there.
+arguments are shortened last. Where what is required does not fit by itself, arguments that are no objects come first.
+Definitions stand where they are referred to, so that a part costs what it takes there.
 """
 
 from __future__ import annotations
@@ -249,17 +250,18 @@ class _Texts:
         return encode(opened)
 
 
-_Waiting = tuple[bool, int, int, int, Inner, _Told, int]
-"""A part that is open so far, in the order in which parts are told: whether it is optional, its depth, its members (the
-small ones first), a number; the part, the level that it is in, its place among the parts of that. No class of its own:
-making one takes as long as all the rest, and there are 100,000 for 11,400 tools."""
+_Waiting = tuple[bool, bool, int, int, int, Inner, _Told, int]
+"""A part that is open so far, in the order in which parts are told: whether simple arguments come before it, whether it
+is optional, its depth, its members (the small ones first), a number; the part, the level that it is in, its place there.
+No class of its own: making one takes as long as all the rest, and there are 100,000 for 11,400 tools."""
 
 
 class _Growing:
     """The parts of a schema that fit into a limit, one after another."""
 
-    def __init__(self, texts: _Texts, root: JsonSchema, limit: int, prose: int) -> None:
-        self._texts, self._prose = texts, prose
+    def __init__(self, texts: _Texts, root: JsonSchema, limit: int, prose: int, *, simple_first: bool = False) -> None:
+        """``simple_first``: arguments that are no objects are told before what is within the others."""
+        self._texts, self._prose, self._simple_first = texts, prose, simple_first
         self._costs: dict[tuple[int, bool], int] = {}  # by the id of a schema, which ``texts`` keeps
         self._numbers = count()
         self._waiting: list[_Waiting] = []
@@ -278,10 +280,11 @@ class _Growing:
                 optional = not (is_needed and part.is_needed)
                 members = self._texts.members(part.schema)
                 below = depth + part.is_deeper
-                heappush(self._waiting, (optional, below, members, next(self._numbers), part, told, index))
+                waits = self._simple_first and (below > 1 or members > 0)
+                heappush(self._waiting, (waits, optional, below, members, next(self._numbers), part, told, index))
 
     def _tell(self, waiting: _Waiting) -> None:
-        is_optional, depth, _, _, part, within, place = waiting
+        _, is_optional, depth, _, _, part, within, place = waiting
         text = self._within_room(part, depth, len(within.text.opened[place]))
         if text is not None:
             self._offer(within.tell(place, text), depth, is_needed=not is_optional)
@@ -307,7 +310,12 @@ class _Growing:
 
     @property
     def fits(self) -> bool:
-        return self._room >= 0 and not self._lacks_needed
+        return self.is_within and not self._lacks_needed
+
+    @property
+    def is_within(self) -> bool:
+        """Whether it is in the limit, whatever it lacks."""
+        return self._room >= 0
 
     def whole(self, where: str) -> Shortening:
         """The schema, which says at the first part that was left out where the rest is."""
@@ -367,9 +375,14 @@ def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Shorten
 
 def _listing(root: JsonSchema, texts: _Texts, where: str, limit: int) -> Shortening:
     where = f"(Shortened; {where}.)"
+    room = limit - len(where)
     for prose in _PROSE:
-        growing = _Growing(texts, root, limit - len(where), prose)
+        growing = _Growing(texts, root, room, prose)
         if growing.fits:
+            return growing.whole(where)
+    for prose in _PROSE[1:]:
+        growing = _Growing(texts, root, room, prose, simple_first=True)
+        if growing.is_within:
             break
     return growing.whole(where)
 
