@@ -5,7 +5,7 @@ as many segments but for those of arguments that may span several, no dot segmen
 is the tool's, which no argument touches.
 
 A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined); in a body null
-is a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
+is a value like any other. An empty list or object is undefined as well, and no header is sent for it unless it is JSON. A required body
 for which nothing is given is an empty object; an optional one is no body.
 """
 
@@ -49,7 +49,7 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
         match slot.location:
             case "path":
                 holes[index] = text
-            case "header" if value not in ([], {}) or slot.required:
+            case "header" if text or value not in ([], {}) or slot.required:
                 headers.append((slot.name, text))
             case "cookie":
                 cookies.append(text)

@@ -84,6 +84,20 @@ def test_an_argument_is_described_in_its_schema(value, fields, expected):
     assert inputs(made)["properties"]["a"] == expected
 
 
+@pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "multipart/form-data"])
+def test_a_parameter_of_a_type_that_only_text_can_say_is_text(content_type):
+    value = {"type": "array", "items": {"$ref": "#/$defs/Row"}, "description": "Rows."}
+    only = tool(
+        operation(parameters=(parameter("rows", value=value, content_type=content_type),)),
+        request_schemas=schemas(Row=OBJECT),
+    )
+    assert told(only)["properties"]["rows"] == {
+        "type": "string",
+        "description": f"Rows. Text in the format {content_type}.",
+    }
+    assert build(only, {"rows": "a,b"}).query == "rows=a%2Cb"
+
+
 def test_how_xml_is_written_is_not_told():
     xml = {"name": "pet", "attribute": True}
     value = {"type": "object", "properties": {"xml": {"type": "string", "xml": xml}}, "xml": xml}
