@@ -276,6 +276,14 @@ def test_a_file_in_a_form_says_how_to_give_it():
     assert given["properties"]["photo"]["description"].startswith("Face. Base64 text, or a data: URI")
 
 
+def test_a_file_that_is_described_by_its_media_type_alone_is_text_for_a_model():
+    """OpenAPI 3.1 has raw bytes without ``type``, since they are no JSON."""
+    picture = {"contentMediaType": "image/png"}
+    value = {"type": "object", "properties": {"photo": picture, "photos": {"type": "array", "items": picture}}}
+    given = inputs(operation("POST", body=body(media(MULTIPART, value))))["properties"]
+    assert [given["photo"]["type"], given["photos"]["items"]["type"]] == ["string", "string"]
+
+
 def test_a_binary_body_says_how_to_give_it():
     given = inputs(operation("PUT", body=body(media("application/octet-stream"), description="The image.")))
     assert given["properties"]["body"]["type"] == "string"

@@ -38,6 +38,8 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 """Keywords of an object that lose nothing when its properties stand on their own."""
+_TYPES = frozenset({"type", "enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
+"""Keywords that may say the type of a value."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -172,6 +174,7 @@ def _properties(
     fields = []
     for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []
+        schema = _typed(schema) if name in files else schema
         if name in needed and not given:
             hints.append(NEEDED)
         shown = [example[name] for example in examples if name in example]
@@ -180,6 +183,16 @@ def _properties(
         is_needed = name in needed
         fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
     return tuple(fields)
+
+
+def _typed(schema: JsonSchema) -> JsonSchema:
+    """The schema of a file, or of a list of files, with the type of its argument: OpenAPI 3.1 asks for none beside raw
+    bytes."""
+    if not isinstance(schema, dict):
+        return schema
+    if "items" in schema:
+        return schema | {"items": _typed(schema["items"])}
+    return schema if _TYPES.intersection(schema) else {"type": "string"} | schema
 
 
 def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
