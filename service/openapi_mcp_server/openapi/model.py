@@ -38,7 +38,7 @@ NoteKind = Literal[
     "info_dropped",  # what the document says about itself cannot be read
     "field_unknown",  # a field is none of its object in this version of the specification, and nothing was done with it
     "extension_ignored",  # x-mcp or a key of it is none of what this service reads
-    "overlay_unused",  # the target of an overlay's action selects nothing in the document
+    "overlay_unused",  # an overlay's action selects nothing in the document, or says nothing to do
     "override_unused",  # an entry of TOOL_OVERRIDES selects no operation
 ]
 """Kinds of notes, each with what it means."""
