@@ -5,8 +5,8 @@ as many segments but for those of arguments that may span several, no dot segmen
 is the tool's, which no argument touches.
 
 A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined); in a body null
-is a value like any other. An empty list or object is undefined as well, and no header is sent for it unless it is JSON. A required body
-for which nothing is given is an empty object; an optional one is no body.
+is a value like any other. An empty list or object is undefined as well, and no header is sent for it unless the header
+is JSON. A required body for which nothing is given is an empty object; an optional one is no body.
 """
 
 from __future__ import annotations

@@ -172,9 +172,8 @@ def _properties(
     needed = set(outline.get("required", ()))
     examples = [each for each in map(opened, map(msgspec.Raw, described.examples)) if isinstance(each, dict)]
     fields = []
-    for name, schema in outline.get("properties", {}).items():
-        hints = [f"{FILE}."] if name in files else []
-        schema = _typed(schema) if name in files else schema
+    for name, declared in outline.get("properties", {}).items():
+        schema, hints = (_typed(declared), [f"{FILE}."]) if name in files else (declared, [])
         if name in needed and not given:
             hints.append(NEEDED)
         shown = [example[name] for example in examples if name in example]

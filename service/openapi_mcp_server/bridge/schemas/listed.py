@@ -251,9 +251,9 @@ class _Texts:
 
 
 _Waiting = tuple[bool, bool, int, int, int, Inner, _Told, int]
-"""A part that is open so far, in the order in which parts are told: whether simple arguments are told before it, whether
-it is optional, its depth, its members (the small ones first), a number; the part, its level and its place there. No
-class of its own: making one takes as long as all the rest, and there are 100,000 for 11,400 tools."""
+"""A part that is open so far, in the order in which parts are told: whether simple arguments come first, whether it is
+optional, its depth, its members (the small ones first), a number; the part, its level and its place there. No class of
+its own: making one takes as long as all the rest, and there are 100,000 for 11,400 tools."""
 
 
 class _Growing:
