@@ -154,7 +154,7 @@ def test_the_point_of_use_renames_the_root() -> None:
 
 
 def test_a_value_without_a_node_is_not_written() -> None:
-    """OpenAPI 3.2.0, XML Node Types: of ``none``, only what is within the value is told; a number has nothing within."""
+    """OpenAPI 3.2.0, XML Node Types: of ``none``, only what is within it is written; a number has nothing within."""
     none = {"xml": {"nodeType": "none"}}
     parts = none | {"properties": {"size": {"type": "integer"}}}
     schema = document({"secret": none, "parts": parts, "list": none | {"type": "array", "items": none}})
