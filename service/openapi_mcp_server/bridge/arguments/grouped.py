@@ -1,15 +1,17 @@
-"""Arguments in groups by where they go in a request, although the tool lists them beside each other.
+"""Arguments in groups by where they go in a request, although the tool lists them beside each other, and the other way
+round.
 
 Many other servers ask for ``{"path": {"id": 1}, "body": {"name": "x"}}``, and models write it out of habit. Where the
-body is open, such a group would go to the API as a property that it does not know.
+body is open, such a group would go to the API as a property that it does not know. Other servers take the members of
+every body beside each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from openapi_mcp_server.bridge.arguments.undeclared import plain
+from openapi_mcp_server.bridge.arguments.undeclared import plain, slips
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 
@@ -48,6 +50,23 @@ def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple
         else:
             found[name] = value
     return found, tuple(sorted(read))
+
+
+def gathered(
+    tool: Tool, values: dict[str, Any], is_valid: Callable[[dict[str, Any]], bool]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The members of a body that is one argument, in that argument, and their names. Only of a body that is missing and
+    needs some of them, and none that is nearly the name of another argument."""
+    whole = tool.body.whole if tool.body is not None else None
+    if whole is None or whole in values:
+        return values, ()
+    known = {name: value for name, value in values.items() if name in tool.input.names}
+    members = {name: value for name, value in values.items() if name not in known}
+    if not members or is_valid(known | {whole: {}}) or not is_valid(known | {whole: members}):
+        return values, ()
+    if slips(tool, values, [*members]):
+        return values, ()
+    return known | {whole: members}, tuple(members)
 
 
 def _members(tool: Tool, name: str, value: object, *, alone: bool) -> dict[str, Any]:
