@@ -22,7 +22,7 @@ _KINDS = (
 """The keywords that imply each type."""
 _OF_OTHERS = ("additionalProperties", "unevaluatedProperties")
 _FREE: Sequence[Any] = ({}, True)
-"""Schemas that allow anything; some authors write them for other properties."""
+"""Schemas that allow any other property; some authors write them beside a schema of anything."""
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _SAYING_TYPES = frozenset({"type", "$ref", "enum", "const", "not", *_COMBINED})
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples", "xml"})
