@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, and one rule more: no object says a key twice (section 4 only asks for it).
+"""JSON by RFC 8259, with one more rule: no object has a key twice (section 4 only recommends it).
 
-msgspec keeps the last of two equal keys and is silent about the others. A second parser that would tell costs more
-time and memory than all the rest of reading the document, so what was decoded is encoded again and compared.
+msgspec silently keeps the last of two equal keys. A second parser that reports them would cost more time and memory
+than the rest of the reading. So the decoded value is encoded again, and the two are compared.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def compact(text: bytes, limits: DocumentLimits) -> bytes:
-    """The same JSON without white space, every number and string spelt as it was; raises SpecError with the place.
+    """The same JSON without white space; numbers and strings keep their spelling. Raises SpecError with the place.
 
     ``text`` is UTF-8 without a byte order mark.
     """
@@ -59,8 +59,8 @@ def compact(text: bytes, limits: DocumentLimits) -> bytes:
 
 
 def _loses_keys(value: bytes | msgspec.Raw, limits: DocumentLimits, level: int) -> bool:
-    """Whether equal keys of an object in ``value`` have become one: it is shorter then once it is encoded again, and
-    `":` stands in it less often. Other escapes and numbers may change its length as well.
+    """Whether equal keys of an object in ``value`` have become one. Then the text is shorter after encoding it again,
+    and has fewer `":`. Other escapes and numbers may change its length as well.
     """
     if len(value) <= _PIECE_BYTES or level == _OPENED_LEVELS or bytes(memoryview(value)[:1]) != b"{":
         return _loses_keys_whole(bytes(value), limits, level)
@@ -86,7 +86,7 @@ def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
 
 
 def depth(value: object) -> int:
-    """How many lists and objects lie within one another at most."""
+    """The greatest number of lists and objects within each other."""
     levels = 0
     level: list[Any] = [value] if type(value) in _CONTAINERS else []
     while level:
@@ -101,7 +101,7 @@ def depth(value: object) -> int:
 
 
 def _malformed(text: bytes) -> SpecError:
-    """The error of a malformed text, which is decoded once more as a whole for the offset."""
+    """The error of a malformed text, which is decoded again as a whole to get the offset."""
     try:
         msgspec.json.decode(text)
     except msgspec.DecodeError as error:
@@ -115,7 +115,7 @@ def _malformed(text: bytes) -> SpecError:
 
 
 def _refuse_duplicate_keys(text: bytes) -> None:
-    """Raise for the first key that its object has already; return if there is none. Slow, exact."""
+    """Raises for the first key that its object has already; returns if there is none. It is slow and exact."""
     objects: list[dict[bytes, int]] = []
     for token in _KEY_OR_BRACE.finditer(text):
         if token[0] == b"{":
@@ -131,5 +131,5 @@ def _refuse_duplicate_keys(text: bytes) -> None:
 
 
 def _decoded(string: bytes) -> bytes:
-    """``string`` without its escapes: `"a"` and `"\\u0061"` are one key."""
+    """``string`` without its escapes, since `"a"` and `"\\u0061"` are the same key."""
     return msgspec.json.decode(b'"' + string + b'"', type=str).encode() if b"\\" in string else string
