@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[\w.-]+)?")
 """IPv6, also with a zone. `urlsplit` accepts nearly everything in brackets as a future address format."""
 _HOST_LENGTH = 253
 """The most characters of a name that a resolver accepts (RFC 1035 section 2.3.4)."""
-_NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
+_NO_HOST = "names an invalid host; an example is https://api.example.com/v1"
 
 
 class Origin(msgspec.Struct, frozen=True, order=True):
@@ -91,4 +91,4 @@ def _port(parts: SplitResult) -> int | None:
     try:
         return parts.port
     except ValueError:
-        raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None
+        raise ValueError("names an invalid port; ports are numbers from 1 to 65535") from None

@@ -54,7 +54,7 @@ def weaknesses(catalog: ToolCatalog, descriptions: Sequence[ApiDescription]) -> 
             [each for each in looks if not each.operation.operation_id]),
         _of("arguments_undescribed", "parameters without a description", "describe them; their names are all there is",
             [each for each in looks if any(not one.description for one in each.operation.parameters)]),
-        _of("arguments_renamed", "arguments whose names model APIs do not take, and are told under others",
+        _of("arguments_renamed", "arguments with names that model APIs refuse, listed under other names",
             "use letters, digits, _, . and - in names", [each for each in looks if _is_renamed(each.tool)]),
         _of("giant", f"arguments of more than {LISTED_BYTES} bytes, which lists shorten",
             "shorten descriptions and nested schemas", [each for each in looks if each.tool.input.is_shortened]),

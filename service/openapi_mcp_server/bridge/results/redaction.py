@@ -147,7 +147,7 @@ class Redaction(msgspec.Struct, frozen=True):
         """Redacts JSON; None if it cannot be read. It is encoded again even if nothing is hidden, since only the last
         of two members with one name was checked."""
         if is_large(text):
-            return encode(f"{HIDDEN} (the answer is too large to be looked into)"), 1
+            return encode(f"{HIDDEN} (the answer is too large to be searched)"), 1
         count = [0]
         try:
             value = self._walk(decode_by_parts(text.removeprefix(BOM_UTF8)), self._start(), count)
