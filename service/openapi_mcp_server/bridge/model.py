@@ -279,7 +279,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     deprecated: bool = False
     seen_bytes: int = 0  # of its list entry, what clients show to a model: name, description, arguments
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
-    withheld: Withheld | None = None  # those, and the ones that are left out; None if there are none
+    withheld: Withheld | None = None  # fixed and hidden arguments; None if there are none
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property

@@ -15,29 +15,29 @@ Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
 DialectName = Literal["2.0", "3.0", "3.1", "3.2"]
 NoteKind = Literal[
-    "path_repaired",  # a path key that is not quite one, or a method in capitals, was taken for what it means
+    "path_repaired",  # a faulty path key, or a method in capitals, was read by its likely meaning
     "variable_undeclared",  # a variable of the path has no parameter; it became a required string
     "parameter_dropped",  # a parameter that cannot be sent or must not be set was left out
     "parameter_repeated",  # a parameter is declared twice in one place; the last one counts
     "parameter_repaired",  # a parameter lacks something or contradicts itself; the default was taken
-    "body_repaired",  # a request body is none, or its type cannot carry its schema; what is sent is in the message
+    "body_repaired",  # a request body is invalid, or its type cannot carry its schema; the message says what is sent
     "body_dropped",  # a request body or media type that describes nothing was left out
     "keyword_dropped",  # a schema keyword has a value that it cannot have and was left out
     "pattern_dropped",  # a regular expression cannot run in linear time and is not checked
-    "schema_repaired",  # a schema contradicts itself or uses another dialect; it was taken for what it means
+    "schema_repaired",  # a schema contradicts itself or uses another dialect; its likely meaning was used
     "reference_static",  # a dynamic reference was resolved to the one target that the document itself has
     "response_dropped",  # a response cannot be read; calls are not affected
     "output_dropped",  # the schema of an answer cannot be used; the tool declares no output for it
-    "input_shortened",  # the input schema of a tool is over its limit; what it says in less is in the message
+    "input_shortened",  # the input schema of a tool is over its limit; the message says what was left out
     "security_dropped",  # a security scheme is missing or of an unknown kind
     "server_dropped",  # a server entry cannot be used
-    "server_repaired",  # the host of a document of Swagger 2.0 is more than a host; it was taken for what it means
+    "server_repaired",  # the host of a document of Swagger 2.0 is more than a host; its likely meaning was used
     "name_repeated",  # an operationId stands at several operations; the names of their tools end in a hash of each
     "base_url_unknown",  # the document does not say where the API is; serving it needs API_BASE_URL
     "base_url_doubtful",  # API_BASE_URL is an origin alone, and the servers of the document have a path
-    "info_dropped",  # what the document says about itself cannot be read
-    "field_unknown",  # a field is none of its object in this version of the specification, and nothing was done with it
-    "extension_ignored",  # x-mcp or a key of it is none of what this service reads
+    "info_dropped",  # the document's info cannot be read
+    "field_unknown",  # an object does not have this field in this version of the specification; it was ignored
+    "extension_ignored",  # x-mcp, or a key of it, is unknown to this service
     "overlay_unused",  # the target of an overlay's action selects nothing in the document
     "override_unused",  # an entry of TOOL_OVERRIDES selects no operation
 ]

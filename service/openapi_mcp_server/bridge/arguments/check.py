@@ -68,7 +68,7 @@ def _fit_as_doubles(validator: Validator, text: bytes) -> bool:
     validator takes 18 ms with decimals and 1 ms with doubles."""
     try:
         values = decode_by_parts(text, decode=_as_doubles)
-    except msgspec.DecodeError:  # a number that no double holds
+    except msgspec.DecodeError:  # a number beyond a double
         return False
     fits = validator.is_valid(values)
     take_apart(values)

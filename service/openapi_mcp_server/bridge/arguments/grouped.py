@@ -38,7 +38,7 @@ def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple
     is also given outside, stays, so that the error asks the model."""
     found: dict[str, Any] = {}
     read: list[str] = []
-    is_refused = tool.body is None or not tool.body.open or bool(tool.input.required)  # as something undeclared
+    is_refused = tool.body is None or not tool.body.open or bool(tool.input.required)  # as an undeclared argument
     is_alone = len(values) == 1 and is_refused
     for name, value in values.items():
         members = _members(tool, name, value, alone=is_alone)

@@ -113,7 +113,7 @@ class _Schemas:
                 self._definitions[name] = msgspec.json.decode(definitions[name].json)
                 names += definitions[name].refs
         self._flat: dict[str, JsonSchema] = {}
-        self._known: dict[int, JsonSchema] = {}  # by identity: what is decoded here lives as long as this
+        self._known: dict[int, JsonSchema] = {}  # by identity, since decoded schemas live as long as this object
         decoded = {} if root is None else msgspec.json.decode(root.json)
         self.root: JsonSchema = decoded if isinstance(decoded, dict) else {}
         self.component = _component(_referred(self.root))
@@ -137,7 +137,7 @@ class _Schemas:
 
     def _named(self, name: str) -> JsonSchema:
         if name not in self._flat:
-            self._flat[name] = {}  # a schema that is made of itself gains nothing by it
+            self._flat[name] = {}  # a schema within itself adds nothing
             self._flat[name] = self.flat(self._definitions.get(name))
         return self._flat[name]
 

@@ -183,7 +183,7 @@ class _Writing:
         self.definitions: dict[str, dict[str, Schema]] = {}
         self.pieces: list[bytes | memoryview] = [] if listed is None else [listed]
         self._size = 0 if listed is None else len(listed)
-        self._entries = None if listed is None else 0  # where the next one begins
+        self._entries = None if listed is None else 0  # the offset of the next one
 
     def tool(self, tool: Tool) -> _Tool:
         entry = bytes(tool.entry)

@@ -63,7 +63,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     if len(data) > _LARGE:
-        with suppress(ValueError, RecursionError):  # whatever is wrong is told of the whole
+        with suppress(ValueError, RecursionError):  # the error is reported for the whole
             return decode_by_parts(data, _LEVELS, _decode)
     return _decode(data)
 

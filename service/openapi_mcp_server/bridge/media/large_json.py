@@ -57,7 +57,7 @@ def is_large(data: bytes) -> bool:
     if len(data) <= MAX_VALUES or _signs(data) < MAX_VALUES:
         return False
     left = MAX_VALUES
-    for found in in_turns(_SIGN.finditer(data), _AT_ONCE):  # signs in strings do not count, and a table may have many
+    for found in in_turns(_SIGN.finditer(data), _AT_ONCE):  # signs in strings do not count, and some tables have many
         if found.lastindex:
             left -= 1
             if not left:

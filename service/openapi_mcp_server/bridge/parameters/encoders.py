@@ -35,7 +35,7 @@ from openapi_mcp_server.grammar import has_dot_segment, is_field_value, is_token
 from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema
 
 LIMITS: dict[Location, int] = {
-    "path": 8 * 1024,  # what a server must at least take of a whole target (RFC 9110 section 4.1: 8,000 octets)
+    "path": 8 * 1024,  # the least that a server must accept of a whole target (RFC 9110 section 4.1: 8,000 octets)
     "query": 32 * 1024,  # long filters are real; most servers stop at 8 to 64 KiB
     "querystring": 32 * 1024,
     "header": 8 * 1024,  # the line limit of nginx, Apache and Node

@@ -88,7 +88,7 @@ def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[st
     whole = body.text
     if len(whole) <= budget_bytes:
         return body
-    left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
+    left = whole[:budget_bytes].decode(errors="ignore")  # an incomplete last character is dropped
     characters = sum(len(piece.translate(None, _CONTINUED)) for piece in short_pieces(whole))
     cuts = [Cut((), len(left), characters, "characters")]
     return AnswerContent(

@@ -122,7 +122,7 @@ def apply(expression: Expression, answer: bytes) -> bytes:
     """The result as compact JSON; numbers that are only passed on keep their spelling. Raises NotApplied."""
     if is_large(answer):
         raise NotApplied(f"the answer has more than {MAX_VALUES:,} names and values; ask for fewer at once")
-    width = 1 if answer.isascii() and not _has_escapes(answer) else 4  # bytes of a character, once a text has one emoji
+    width = 1 if answer.isascii() and not _has_escapes(answer) else 4  # bytes of each character if a text has an emoji
     if expression.copies * len(answer) * width > MAX_RESULT_BYTES:
         raise NotApplied("the answer is too long for that; ask for less at once")
     try:
@@ -131,7 +131,7 @@ def apply(expression: Expression, answer: bytes) -> bytes:
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error
-    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:  # what Python says of mixed operands
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:  # Python's errors for mixed operands
         raise NotApplied(str(error)[:_REASON_LIMIT]) from error
 
 

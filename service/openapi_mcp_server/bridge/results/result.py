@@ -139,7 +139,7 @@ def _mending(error: CredentialError) -> str:
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
     """The result of a call without an answer: the failure, whether the call may have taken effect, and what to do."""
-    if not isinstance(error, CallError):  # the operator's and the document's faults end at start: this one is ours
+    if not isinstance(error, CallError):  # faults of operators and documents show at the start, so this one is ours
         raise error
     match error:
         case ArgumentError():
@@ -203,7 +203,7 @@ def _structured(
         compact = b'{"result":%b}' % compact
     told = compact if compact is None else _noted(compact, about)
     problem = _problem(tool.output, told, validators)
-    if problem is not None and told != compact:  # perhaps the note does not fit: a map of numbers, a closed object
+    if problem is not None and told != compact:  # the note may not fit: a map of numbers, a closed object
         told, problem = compact, _problem(tool.output, compact, validators)
     if told is None or problem is not None:
         is_null = compact == b"null"  # schemas of answers allow null everywhere else

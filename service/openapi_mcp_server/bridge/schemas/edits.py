@@ -56,7 +56,7 @@ class Detail(enum.IntEnum):
     FULL = 0
     NO_EXAMPLES = 1
     SHORT = 2  # descriptions cut
-    LOOSE = 3  # and whatever fits keeps fitting when a part of the schema is left out
+    LOOSE = 3  # and without keywords that refuse more when a part of the schema is left out
 
 
 WHOLE = (Detail.FULL, Detail.NO_EXAMPLES, Detail.SHORT)

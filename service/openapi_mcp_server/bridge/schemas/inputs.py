@@ -106,7 +106,7 @@ def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
     if schema.startswith(b"{") and b'"description"' not in schema and b'"deprecated"' not in schema:
         return b"{" + extra.lstrip(b",") + b"," + schema[1:]
     decoded = decode(schema)
-    if isinstance(decoded, bool):  # false: nothing can be said to it
+    if isinstance(decoded, bool):  # false: it can have no description
         return schema
     own = {"description": prose} if prose else {}
     return encode(decoded | own | ({"deprecated": True} if deprecated else {}))
@@ -197,7 +197,7 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaS
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:
-    if detail is Detail.FULL:  # as most are: not remembered
+    if detail is Detail.FULL:  # the usual case, which is not remembered
         return [_property(argument.name, argument.schema) for argument in arguments]
     return [_property(argument.name, definitions.reduce(argument.schema, detail)) for argument in arguments]
 

@@ -66,7 +66,7 @@ class Inner(msgspec.Struct, gc=False):
     key: Any
     schema: JsonSchema
     is_needed: bool
-    is_deeper: bool  # a member, which is told after what stands beside its object
+    is_deeper: bool  # a member, which is added after the siblings of its object
     is_leaf: bool  # nothing is below it
     says_more: bool  # than it does without what is below it
 

@@ -62,7 +62,7 @@ class _Plain(msgspec.Struct, frozen=True):
     properties: dict[str, JsonSchema] = {}
     required: tuple[str, ...] = ()
     items: JsonSchema | None = None
-    text_of: TextOf | None = None  # what its text stands for, where that is no text
+    text_of: TextOf | None = None  # the kind of value that its text stands for, if it is no text
 
     @property
     def is_leaf(self) -> bool:

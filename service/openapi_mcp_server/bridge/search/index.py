@@ -37,7 +37,7 @@ class _Field(NamedTuple):
     weight: float
     usual: int
     brevity: float
-    is_main: bool = True  # whether its words are counted for how rare they are
+    is_main: bool = True  # whether its words count for rarity
 
 
 _LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _CHANGED, _ARGUMENTS, _REST = (
@@ -115,14 +115,14 @@ class Indexed(NamedTuple):
     literals: tuple[str, ...]
     is_item: bool
     is_many: bool  # whether its path ends with a word for several
-    is_own: bool  # whether it is about what the caller has: ``/me/playlists``
+    is_own: bool  # whether it is about the caller's own things: ``/me/playlists``
     is_people: bool  # whether its path ends with a word for people: ``/subscribers``
     is_deprecated: bool
-    does: str  # the method that it is like: a POST to /search reads
+    does: str  # the method that it acts like: a POST to /search reads
     twin: str
     version: float
     reason: str = ""
-    subject: Subject | None = None  # of one that is no tool
+    subject: Subject | None = None  # of a skipped operation
 
 
 class Postings(NamedTuple):

@@ -80,20 +80,20 @@ class Group(NamedTuple):
 
     stems: dict[str, float]
     weight: float
-    rarity: float  # what is missing where it is not there; 0 for what may be missing
-    is_head: bool = True  # whether it is asked for, and not what that belongs to
-    is_plural: bool | None = None  # None where its form tells neither
+    rarity: float  # the penalty if it is missing; 0 if it may be missing
+    is_head: bool = True  # whether it is the thing that is asked for, and not its owner
+    is_plural: bool | None = None  # None if its form shows neither
 
 
 class Query(NamedTuple):
     groups: Sequence[Group]
     rarity: float  # of all
     intents: Mapping[Intent, float]
-    verb: str  # the stem of what is done, where that says something; else empty
+    verb: str  # the stem of the action, if it is meaningful; else empty
     is_plural: bool
     is_who: bool  # whether it asks for people
     is_question: bool  # whether it asks for more than yes or no
-    is_own: bool  # whether it is about what the caller has
+    is_own: bool  # whether it is about the caller's own things
     is_all: bool  # whether it says so
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
 

@@ -62,7 +62,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
     requests: inputs.SchemaSource
-    patches: inputs.SchemaSource  # the same, and null anywhere
+    patches: inputs.SchemaSource  # the same, with null allowed anywhere
     responses: Definitions
     outputs: outputs.Outputs  # of the responses
     limits: SchemaLimits
@@ -70,8 +70,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     response_filter: bool = False  # offered where it is of use
     output_schemas: bool = True
     switches: frozenset[str] = frozenset()  # parameters of nearly all operations that no task needs
-    portable: bool = False  # schemas are told as every model API takes them
-    result_bytes: int = 1  # of an answer at most; 0: there is no limit
+    portable: bool = False  # schemas have the form that every model API accepts
+    result_bytes: int = 1  # the most of an answer; 0: no limit
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]

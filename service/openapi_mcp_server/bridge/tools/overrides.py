@@ -36,8 +36,7 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The values that replace those of the document; ``multi_segment`` are parameters of the path whose slashes stay.
-    """
+    """Values that replace those of the document; ``multi_segment`` are parameters of the path whose slashes stay."""
 
     name: str | None = None
     title: str | None = None

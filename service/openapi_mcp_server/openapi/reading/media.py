@@ -45,7 +45,7 @@ class BodyReader:
         self._encodings = EncodingReader(parameters.header, notes)
         self._notes = notes
         self._known: dict[str, Body] = {}
-        self._taken: set[str] = set()  # pointers of schemas that stand where bodies belong
+        self._taken: set[str] = set()  # pointers of schemas in the place of bodies
 
     def body(self, at: Located) -> Body | None:
         """The body at ``at``; None if nothing can be sent in it. Raises SpecError."""

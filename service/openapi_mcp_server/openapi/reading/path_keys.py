@@ -16,7 +16,8 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.parameters import ANY_TEXT
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
-# A question mark or a hash within braces belongs to the variable. Possessive: a key may be megabytes of braces.
+# A question mark or a hash within braces belongs to the variable. It is possessive, since a key may be megabytes of
+# braces.
 _KEY = re.compile(
     r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
 )

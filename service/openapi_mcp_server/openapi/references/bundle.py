@@ -35,7 +35,7 @@ it cannot be used. Called once for each path."""
 _REFERENCE = re.compile(rb'\$ref":"')
 _LEADS_OUT = re.compile(rb'\$ref":"[^#]')
 _IDENTIFIER = re.compile(rb'"\$(?:id|self)":"([^"\\]+)"')
-# RFC 3986 section 4.2: a scheme, an authority or an absolute path make a reference none that is relative to the file.
+# RFC 3986 section 4.2: a reference with a scheme, an authority or an absolute path is not relative to the file.
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/?]")
 _OF_SECTIONS = {
     "#/definitions": re.compile(rb'"\$ref":"#/definitions/([^"/\\]*)'),

@@ -225,7 +225,7 @@ class Settling:
         self._left -= len(msgspec.json.encode(merged))
         self._within.append(made_of)
         try:
-            merged = self._repaired(merged, path, _silent)  # what is below stands elsewhere, and is told there
+            merged = self._repaired(merged, path, _silent)  # parts below have their own places, and are reported there
         finally:  # after a RecursionError, which costs one schema, others are settled
             self._within.pop()
         if "additionalProperties" in merged and any(keyword in merged for keyword in _COMBINED):

@@ -22,17 +22,18 @@ from openapi_mcp_server.openapi.text.source import (
     too_deep,
 )
 
-# Values up to this size are decoded whole, larger objects member by member: decoded at once, 13 MB take 28 MB more.
+# Values up to this size are decoded as a whole, larger objects member by member. At once, 13 MB would take 28 MB more.
 _PIECE_BYTES = 131_072
-# A document is opened level by level so far only, since every level reads the rest again.
+# A document is decoded level by level only down to this depth, since every level reads the rest again.
 _OPENED_LEVELS = 8
 
 _CONTAINERS = frozenset({dict, list})
 _KEY_END = b'":'
-# What becomes `":` only once it is decoded: an escaped quote, or an escaped colon at the beginning of a string.
+# Text that becomes `":` by decoding: an escaped quote, or an escaped colon at the beginning of a string.
 _HIDDEN_KEY_END = re.compile(rb"\\u00(?:22|3[aA])")
 
-# A string without an end, which valid JSON does not have, is taken whole: else each of its quotes would begin a search.
+# A string without an end, which valid JSON does not have, matches as a whole. Otherwise each quote would start a
+# search.
 _KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))(?:"(?P<key>[ \t\r\n]*+:)?)?|[{}]', re.DOTALL)
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(?P<problem>.*) \(byte (?P<offset>[0-9]+)\)$")
 _TRUNCATED = "Input data was truncated"
@@ -78,7 +79,7 @@ def _own_keys(value: bytes, members: Iterable[bytes]) -> int:
 def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
     decoded = msgspec.json.decode(value)
     room = limits.depth - level
-    # As many opening brackets as levels allowed cannot be too deep; only pieces with more are walked.
+    # A piece with no more opening brackets than allowed levels cannot be too deep; only others are walked.
     if value.count(b"{") + value.count(b"[") > room and depth(decoded) > room:
         raise too_deep(limits)
     encoded = msgspec.json.encode(decoded)

@@ -70,7 +70,7 @@ def _refuse_bad_utf8(text: bytes) -> None:
 
 def bound_values(text: bytes, separators: tuple[bytes, ...], limits: DocumentLimits) -> None:
     """Refuses a text with so many separators that the parsed values would not fit into memory."""
-    # Two bytes make a value at least, itself and its separator: most documents need not be counted.
+    # A value and its separator have at least two bytes, so most documents need not be counted.
     if len(text) > 2 * limits.values and sum(map(text.count, separators)) > limits.values:
         raise SpecError("", f"the document has more than {limits.values} values")
 

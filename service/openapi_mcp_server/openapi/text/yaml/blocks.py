@@ -21,8 +21,7 @@ _TAB_INDENTS = "a tab cannot indent; use spaces"
 _REPEATED_BYTES = 24  # types, formats, names and statuses; hardly a description
 _HASH = ord("#")
 _QUOTES = frozenset({b"'", b'"'})
-# Plain text does not begin with these (YAML 1.2.2 rule 126), except `-`, `?` and `:` before a character that is no
-# space.
+# Plain text does not begin with these (YAML 1.2.2 rule 126), except `-`, `?` and `:` before anything but a space.
 _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
 _PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
 _COMMENT = re.compile(rb"[ \t\n]#")

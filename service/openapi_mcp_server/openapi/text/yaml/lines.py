@@ -14,8 +14,8 @@ from itertools import accumulate
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text.source import place
 
-# Indentation; the dashes of sequences that begin here; a key on one line, without its colon; the rest.
-# Plain text: YAML 1.2.2 rules 126 to 133. A key that needs more than this is recognised elsewhere.
+# Groups: indentation, the dashes of sequences that begin here, a key on one line without its colon, the rest. Plain
+# text: YAML 1.2.2 rules 126 to 133. A key that needs more than this is recognised elsewhere.
 _LINE = re.compile(
     rb"""
     ([ ]*+)
