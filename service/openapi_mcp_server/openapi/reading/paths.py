@@ -386,7 +386,7 @@ def _shared_overrides(at: Located) -> Overrides:
 
 
 def _shared_scopes(at: Located) -> Overrides:
-    """Shared scopes raise their faults. If they were ignored, callers without the scopes would see the operations."""
+    """The shared scopes. A fault is raised: if it were ignored, callers without the scopes would see the operations."""
     _require_short(at)
     return _scopes(at.json)
 
