@@ -185,7 +185,7 @@ def _properties(
 
 
 def _typed(schema: JsonSchema) -> JsonSchema:
-    """Adds the type of its argument to the schema of a file or of a list of files. OpenAPI 3.1 has raw bytes without."""
+    """Adds the type of its argument to the schema of a file or of a list of files. OpenAPI 3.1 has none for bytes."""
     if not isinstance(schema, dict):
         return schema
     if "items" in schema:

@@ -230,7 +230,7 @@ def members(types: Types, schema: Schema, levels: int = _LINED) -> Iterator[str]
 
 
 def definition(name: str, schema: Schema, types: Types) -> str:
-    """A type such as ``Pet = Cat | Dog — kind selects the schema: …``. An object has no prose but that of its members."""
+    """A type such as ``Pet = Cat | Dog — kind selects the schema: …``. An object has that of its members."""
     told = f"{name} = " + "\n".join(members(types, schema))
     if not isinstance(schema, dict) or schema.get("properties"):
         return told
