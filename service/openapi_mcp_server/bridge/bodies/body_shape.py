@@ -190,7 +190,7 @@ def _typed(schema: JsonSchema) -> JsonSchema:
         return schema
     if "items" in schema:
         return schema | {"items": _typed(schema["items"])}
-    return schema if _TYPES.intersection(schema) else {"type": "string"} | schema
+    return {"type": "string"} | schema if "contentMediaType" in schema and _TYPES.isdisjoint(schema) else schema
 
 
 def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
