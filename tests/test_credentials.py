@@ -208,7 +208,8 @@ def test_a_document_that_is_not_there_yet_is_waited_for_and_the_server_not_ready
             assert fetch(f"{base}/livez")[0] == 200
             assert fetch(f"{base}/readyz")[0] == 503
             assert fetch(f"{base}/ping")[0] == 503
-            assert post(f"{base}/mcp", message("ping"))[0] == 503
+            status, headers, _ = fetch(f"{base}/mcp", "POST", message("ping"), origin="http://localhost:6274")
+            assert (status, headers["access-control-allow-origin"]) == (503, "http://localhost:6274")
             assert server.url == base + "/mcp"
             assert until(lambda: fetch(f"{base}/readyz")[0] == 200)
             assert "x" not in seen(server.url)

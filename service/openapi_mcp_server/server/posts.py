@@ -10,7 +10,15 @@ import trio
 
 from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import NoRoom
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pieces, error_response, size
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message
+from openapi_mcp_server.mcp.messages import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Pieces,
+    RequestId,
+    error_response,
+    size,
+)
 from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
@@ -30,6 +38,8 @@ Header = tuple[bytes, bytes]
 JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
+LATER: Final = frozenset({429, 503})
+"""Statuses of what may be asked again, and always have a Retry-After."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 """The id of a request, the proxy's or that of a client without one: it goes into the log, so it is short and moves no
 cursor."""
@@ -38,17 +48,29 @@ _HOST_CHARACTERS = 255
 
 
 class Refusal(Exception):
-    """Ends the exchange with this status before any message is carried out."""
+    """Ends the exchange with this status before any message is carried out.
+
+    ``id``: of the message, if it was read. The error has this id then, and null otherwise (JSON-RPC 2.0 section 5). MCP
+    has "an error response that has no id" for what cannot be accepted. Clients give it to the request of its exchange.
+    """
 
     def __init__(self, status: int, problem: str, *headers: Header) -> None:
         super().__init__(problem)
         self.status = status
         self.problem = problem
         self.headers = headers
+        self.id: RequestId | None = None
+
+    def of(self, message: Message | Batch) -> Refusal:
+        """The same, as the answer to this message."""
+        self.id = message.id if isinstance(message, Call) else None
+        return self
 
     def bare(self) -> Refusal:
         """The same without its traceback and cause, which would keep the message."""
-        return Refusal(self.status, self.problem, *self.headers)
+        bare = Refusal(self.status, self.problem, *self.headers)
+        bare.id = self.id
+        return bare
 
 
 def check_form(headers: Mapping[bytes, bytes]) -> None:
@@ -149,7 +171,7 @@ async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:
 async def refuse(send: Send, refusal: Refusal, *headers: Header) -> None:
     """Closes the connection, too: the rest of the body is not worth reading."""
     code = INTERNAL_ERROR if refusal.status >= 500 else INVALID_REQUEST
-    problem = error_response(None, code, refusal.problem)
+    problem = error_response(refusal.id, code, refusal.problem)
     await reply(send, refusal.status, (problem,), *refusal.headers, *headers, CLOSE)
 
 

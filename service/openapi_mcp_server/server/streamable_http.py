@@ -30,6 +30,8 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from openapi_mcp_server.server.posts import (
     CLOSE,
+    LATER,
+    RETRY_AFTER,
     Header,
     Refusal,
     carrier,
@@ -118,9 +120,13 @@ class StreamableHttp:
         if isinstance(message, Rejection):
             await self._visitors.pauses.wait(entrant.share, exchange.headers)
         count = calls(message)
-        self.limits.check(entrant.principal, count)  # first: what is refused here costs nothing of the rate
-        await self.limits.spend(entrant.principal, count, entrant.share)
-        with self.limits.taken(entrant, count):
+        try:
+            self.limits.check(entrant.principal, count)  # first: what is refused here costs nothing of the rate
+            await self.limits.spend(entrant.principal, count, entrant.share)
+            taken = self.limits.taken(entrant, count)
+        except Refusal as refusal:
+            raise refusal.of(message) from None
+        with taken:
             await self._take(message, exchange, beside)
         return None
 
@@ -135,7 +141,8 @@ class StreamableHttp:
                 else:
                     await exchange.finish(ready)
             case Rejection():
-                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
+                later = (RETRY_AFTER,) if message.status in LATER else ()
+                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside), *later)
             case Notification():
                 await exchange.reply(202, ())
             case Batch():
@@ -199,12 +206,12 @@ class _Exchange:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
         return await read_body(self._scope, self._receive, self.headers, self.hold)
 
-    async def reply(self, status: int, body: Pieces) -> None:
+    async def reply(self, status: int, body: Pieces, *headers: Header) -> None:
         """The whole response."""
         # Set before the last byte goes out: hypercorn reports a disconnect as soon as a response is complete, and
         # must not be cancelled while it readies the connection for the next request. (A stream's writes are shielded.)
         self._done = True
-        await reply(self._send, status, body, *self._closing)
+        await reply(self._send, status, body, *headers, *self._closing)
 
     async def finish(self, answer: Pieces) -> None:
         """Sends the answer, as JSON or as an event of the stream that has begun."""

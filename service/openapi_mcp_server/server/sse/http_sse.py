@@ -227,10 +227,13 @@ class HttpSse:
         self, session: Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
-        self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
-        if count := calls(message):
-            await self._limits.spend(beside.principal, count, share)
-            self._admit(message, session, beside.principal)  # again: with SHARED_STATE the line above waits
+        try:
+            self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
+            if count := calls(message):
+                await self._limits.spend(beside.principal, count, share)
+                self._admit(message, session, beside.principal)  # again: with SHARED_STATE the line above waits
+        except Refusal as refusal:
+            raise refusal.of(message) from None
         await session.take(message, size, beside, hold)
         return 202, ()
 
