@@ -252,6 +252,27 @@ def test_a_token_endpoint_that_gives_none_is_told_of_at_the_start_and_the_server
         assert "no token for api" in str(result(url))
 
 
+def test_aws_keys_that_cannot_be_had_are_told_of_at_the_start_and_the_server_is_ready(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{_free_port()}/keys"
+    with started(**_signing(tmp_path), AWS_CONTAINER_CREDENTIALS_FULL_URI=nobody) as server:
+        url = server.url
+        before = (line for line in server.log if line["message"] == "no AWS credentials")
+        said = next(before, None) or server.wait_for("^no AWS credentials$")
+        assert (said["api"], "no connection to http://127.0.0.1" in str(said["problem"])) == ("api", True)
+        assert fetch(url.removesuffix("/mcp") + "/readyz")[0] == 200
+
+
+def test_where_no_aws_keys_can_be_the_start_ends_with_what_to_set(tmp_path: Path) -> None:
+    done = run("serve", **_signing(tmp_path), AWS_EC2_METADATA_DISABLED="true")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("openapi-mcp-server: AUTH_TYPE: no AWS credentials: set AWS_ACCESS_KEY_ID")
+
+
+def _signing(folder: Path) -> dict[str, str]:
+    (folder / "openapi.json").write_bytes(document("https://api.example.com"))
+    return {**HTTP, "API_SPEC_PATH": str(folder / "openapi.json"), "AUTH_TYPE": "aws_sigv4"}
+
+
 def test_the_first_call_finds_the_token_that_was_asked_for_ahead(api: Recording) -> None:
     with recording(lambda _: (200, {}, b'{"access_token":"t1","expires_in":3600}')) as endpoint:
         more = {"AUTH_OAUTH2_TOKEN_URL": endpoint.url, "AUTH_OAUTH2_CLIENT_ID": "me", "AUTH_OAUTH2_CLIENT_SECRET": MARK}
