@@ -118,6 +118,11 @@ def visible(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def folded(text: str) -> str:
+    """Text for a comparison without regard to case. A model has seen it as `visible` makes it."""
+    return visible(text.casefold())
+
+
 def holds_unseen(encoded: bytes) -> bool:
     """Whether a character that no reader sees is in UTF-8."""
     return INVISIBLE.search(_rare(encoded)) is not None
