@@ -201,7 +201,7 @@ class HttpSse:
                 return None
             beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
             if isinstance(session, _Elsewhere):
-                return await self._passed_on(session, body, headers, hold)
+                return await self._passed_on(session, body, headers, hold, entrant.seen.client)
             message = await self._gateway.read(len(body), lambda: session.read(body), hold.client)
             if isinstance(message, Rejection) and message.id is None:  # a client could not tell its answer from others
                 hold.close()
@@ -213,11 +213,11 @@ class HttpSse:
             raise
 
     async def _passed_on(
-        self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold
+        self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold, client: str
     ) -> tuple[int, Pieces]:
         """The status and the body that the owner of the session answers."""
         assert self._peers is not None  # noqa: S101 - for the type checker: else there are no sessions elsewhere
-        answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers)
+        answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers, client)
         hold.close()
         if answer is None:
             raise _unknown()
