@@ -118,7 +118,7 @@ def visible(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def folded(text: str) -> str:
+def caseless(text: str) -> str:
     """Text for a comparison without regard to case. A model has seen it as `visible` makes it."""
     return visible(text.casefold())
 

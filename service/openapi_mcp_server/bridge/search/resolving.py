@@ -85,7 +85,7 @@ def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) ->
         return ArgumentError(f"{shown!r} is {places}: name is that of one, and the path's values are arguments")
     if several := named(tools, name):
         return ArgumentError(f"one operation at a time: name is {several[0]}, say, and not {shown!r}")
-    if area := next((each for each in areas if text.folded(each) == text.folded(name)), None):
+    if area := next((each for each in areas if text.caseless(each) == text.caseless(name)), None):
         there = f"{SEARCH} with tag={text.visible(area)!r} lists them"
         return ArgumentError(f"{shown!r} is an area of {areas[area]} operations: {there}")
     near = _near(tools, shown)
