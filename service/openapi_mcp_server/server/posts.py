@@ -32,6 +32,8 @@ BODY_PIECES = 16_384
 """The most pieces of a body: 256 bytes each for the largest body. A body in chunks of one byte costs 6 µs a byte."""
 BODY_SECONDS = 30.0
 """The time for the whole body to arrive. Clients send a message at once."""
+LAST_BODY_SECONDS = 3.0
+"""The same once the server stops. Nothing of the message is carried out before, so a client may send it again."""
 
 Header = tuple[bytes, bytes]
 
@@ -115,14 +117,38 @@ def opened(memory: Budget, share: str) -> Hold:
         raise _no_room(error) from error
 
 
-async def read_body(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
-    """The whole body, counted in ``hold``; None if the client left before it had sent it."""
-    whole: bytes | None = scope["whole_body"]()
-    if whole is None:
-        return await _read_pieces(receive, headers, hold)
-    if len(whole) > SMALL_BYTES:
-        _count(hold, len(whole))
-    return whole
+class Bodies:
+    """Reads the bodies of messages, until the server stops."""
+
+    def __init__(self) -> None:
+        self._is_draining = False
+        self._arriving: set[trio.CancelScope] = set()
+
+    def drain(self) -> None:
+        """Refuses from now on what is not whole soon: it would hold the stop up."""
+        self._is_draining = True
+        for scope in self._arriving:
+            scope.deadline = min(scope.deadline, trio.current_time() + LAST_BODY_SECONDS)
+
+    async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
+        """The whole body, counted in ``hold``; None if the client left before it had sent it."""
+        whole: bytes | None = scope["whole_body"]()
+        if whole is None:
+            return await self._within_time(receive, headers, hold)
+        if len(whole) > SMALL_BYTES:
+            _count(hold, len(whole))
+        return whole
+
+    async def _within_time(self, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
+        with trio.move_on_after(LAST_BODY_SECONDS if self._is_draining else BODY_SECONDS) as scope:
+            self._arriving.add(scope)
+            try:
+                return await _read_pieces(receive, headers, hold)
+            finally:
+                self._arriving.discard(scope)
+        if self._is_draining:
+            raise Refusal(503, "the server is stopping, and the body is not whole; send it again", RETRY_AFTER)
+        raise Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")
 
 
 async def _read_pieces(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
@@ -131,21 +157,19 @@ async def _read_pieces(receive: Receive, headers: Mapping[bytes, bytes], hold: H
         raise _too_large()
     body = bytearray()
     is_counted = False
-    with trio.move_on_after(BODY_SECONDS):
-        for _ in range(BODY_PIECES):
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                return None
-            body += event.get("body", b"")
-            if len(body) > BODY_BYTES:
-                raise _too_large()
-            if len(body) > SMALL_BYTES and not is_counted:
-                _count(hold, declared)  # at once, so that of too many the first find room
-                is_counted = True
-            if not event.get("more_body", False):
-                return bytes(body)
-        raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
-    raise Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")
+    for _ in range(BODY_PIECES):
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        body += event.get("body", b"")
+        if len(body) > BODY_BYTES:
+            raise _too_large()
+        if len(body) > SMALL_BYTES and not is_counted:
+            _count(hold, declared)  # at once, so that of too many the first find room
+            is_counted = True
+        if not event.get("more_body", False):
+            return bytes(body)
+    raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
 
 
 async def reply(send: Send, status: int, body: Pieces, *headers: Header) -> None:
