@@ -101,6 +101,29 @@ def test_a_callers_token_is_exchanged_and_the_api_sees_only_the_new_one(api: Rec
         assert not [asked for asked in api.asked if any(token in repr(asked) for token in tokens.values())]
 
 
+# What an API repeats
+
+
+def test_fixed_values_that_are_credentials_are_hidden_in_a_failure_and_others_are_not(tmp_path: Path) -> None:
+    basic = "YTpiOmM6ZDplOmY="
+    secret = {"X-Api-Key": "k-0123456789", "X-Auth": f"Basic {basic}", "Subscription-Key": "sub-0123456789"}
+    plain = {"Notion-Version": "2022-06-28", "X-Tenant": "acme-corporation", "X-Short-Key": "k-01"}
+    query = {"access_token": "q/0123456789", "region": "eu-central-1"}
+
+    def refused(asked: Asked) -> Answer:
+        said = {"headers": [asked.headers[name.lower()] for name in (*secret, *plain)], "target": asked.target}
+        return 400, {"X-Seen": asked.headers["x-api-key"]}, msgspec.json.encode(said)
+
+    with recording(refused) as api:
+        (tmp_path / "openapi.json").write_bytes(document(api.url))
+        here = {**HTTP, "API_SPEC_PATH": str(tmp_path / "openapi.json")}
+        headers, parameters = (msgspec.json.encode(each).decode() for each in (secret | plain, query))
+        with started(**here, EXTRA_HEADERS=headers, EXTRA_QUERY=parameters) as one:
+            said = str(result(one.url))
+    assert [value for value in (*secret.values(), basic, "0123456789") if value in said] == []
+    assert [value for value in (*plain.values(), "eu-central-1") if value not in said] == []
+
+
 # Secrets in files
 
 
