@@ -147,14 +147,16 @@ def test_a_body_that_is_not_whole_holds_no_stop_up_and_is_told_to_come_again(sen
 
 def test_a_body_that_is_whole_soon_after_a_stop_is_answered() -> None:
     async def main() -> None:
-        async with endpoint(gateway(ScriptedApi()), grace_seconds=60) as server:
-            async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
-                whole = call(1)
-                await stream.send_all(whole[:-5])
-                await trio.sleep(1)
-                server.drain()
-                await trio.sleep(LAST_BODY_SECONDS - 1)
-                await stream.send_all(whole[-5:])
-                assert b'"id":1,' in await until(stream, b"}]}}")
+        async with (
+            endpoint(gateway(ScriptedApi()), grace_seconds=60) as server,
+            await trio.open_tcp_stream("127.0.0.1", server.port) as stream,
+        ):
+            whole = call(1)
+            await stream.send_all(whole[:-5])
+            await trio.sleep(1)
+            server.drain()
+            await trio.sleep(LAST_BODY_SECONDS - 1)
+            await stream.send_all(whole[-5:])
+            assert b'"id":1,' in await until(stream, b"}]}}")
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
