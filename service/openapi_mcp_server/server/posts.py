@@ -117,7 +117,7 @@ def opened(memory: Budget, share: str) -> Hold:
         raise _no_room(error) from error
 
 
-class Bodies:
+class Arrivals:
     """Reads the bodies of messages, until the server stops."""
 
     def __init__(self) -> None:

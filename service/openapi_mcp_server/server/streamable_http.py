@@ -32,7 +32,7 @@ from openapi_mcp_server.server.posts import (
     CLOSE,
     LATER,
     RETRY_AFTER,
-    Bodies,
+    Arrivals,
     Header,
     Refusal,
     carrier,
@@ -74,12 +74,12 @@ class StreamableHttp:
         self.lasting = Looks(partial(_Exchange.start_watching, tasks=tasks))
         self.limits = limits
         self.subscribers = Subscribers(gateway, draining, limits)
-        self._bodies = Bodies()
+        self._arrivals = Arrivals()
 
     def drain(self) -> None:
         """Ends what would keep the server until the grace is over: streams, and bodies that do not come."""
         self.subscribers.drain()
-        self._bodies.drain()
+        self._arrivals.drain()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = await self._exchange(scope, receive, send)
@@ -112,7 +112,7 @@ class StreamableHttp:
             return await self._answered(scope, exchange, entrant)
 
     async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier, str] | None:
-        body = await exchange.read(self._bodies)
+        body = await exchange.read(self._arrivals)
         if body is None:
             return None
         read = partial(from_http, scope["headers"], body)
@@ -206,11 +206,11 @@ class _Exchange:
         self._done = False
         self.watcher: _Watcher | None = None
 
-    async def read(self, bodies: Bodies) -> bytes | None:
+    async def read(self, arrivals: Arrivals) -> bytes | None:
         """The whole body; None if the client left before it had sent it."""
         if not self.accepted.json and not self.accepted.events:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
-        return await bodies.read(self._scope, self._receive, self.headers, self.hold)
+        return await arrivals.read(self._scope, self._receive, self.headers, self.hold)
 
     async def reply(self, status: int, body: Pieces, *headers: Header) -> None:
         """The whole response."""

@@ -27,7 +27,7 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import event
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
-    Bodies,
+    Arrivals,
     Header,
     Refusal,
     carrier,
@@ -93,7 +93,7 @@ class HttpSse:
         self._shares: Counter[str] = Counter()
         self._of_owner: dict[str, set[Session]] = {}
         self._is_draining = False
-        self._bodies = Bodies()
+        self._arrivals = Arrivals()
         self.streams = Streams()
 
     def limit(self, limits: Limits) -> None:
@@ -109,7 +109,7 @@ class HttpSse:
     def drain(self) -> None:
         """Accepts no new session and no new call from now on. A session ends when its last call is answered."""
         self._is_draining = True
-        self._bodies.drain()
+        self._arrivals.drain()
         for session in self._sessions.values():
             session.finish()
 
@@ -197,7 +197,7 @@ class HttpSse:
         check_form(headers)
         hold = opened(self._gateway.memory, entrant.share)
         try:
-            body = await self._bodies.read(scope, receive, headers, hold)
+            body = await self._arrivals.read(scope, receive, headers, hold)
             if body is None:
                 hold.close()
                 return None
