@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
-from openapi_mcp_server.bridge.media.by_parts import decode_by_parts
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, decode_by_parts, part_starts
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.openapi.text.numbers import encode
 
@@ -31,6 +31,8 @@ _ESCAPE = re.compile(
     rb"(?:%|\\x|\\u00)([0-9a-fA-F]{2})|&#[xX]0{0,7}([1-9a-fA-F][0-9a-fA-F]?);|&#0{0,7}([1-9][0-9]{0,2});"
 )
 """A character as a form, YAML, or XML and HTML may write it."""
+_LONGEST_ESCAPE = 24
+"""Bytes of one: ``&#0000000112;`` with a NUL after each."""
 _BETWEEN_PARAMETERS = re.compile(r"[&?;,<>\s]")
 
 
@@ -127,8 +129,19 @@ class Redaction(msgspec.Struct, frozen=True):
     def _speaks(self, text: bytes) -> bool:
         """Whether a text may have a name to hide in it. Keys may be spelt with escapes, and text may have two bytes a
         character."""
-        lower = text.lower().replace(b"\0", b"")
-        return self.always or b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
+        return self.always or any(map(self._speaks_in, self._parts(text)))
+
+    def _speaks_in(self, part: bytes) -> bool:
+        lower = part.lower().replace(b"\0", b"")
+        return b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
+
+    def _parts(self, text: bytes) -> Iterable[bytes]:
+        """A large text in parts, each with as much of the next one as a name takes that is spelt with escapes. To look
+        through 10 MB in one call takes 300 ms."""
+        if len(text) <= PART_BYTES:
+            return (text,)
+        more = PART_BYTES + _LONGEST_ESCAPE * max(map(len, self.words), default=0)
+        return (text[start : start + more] for start in part_starts(text))
 
     def _spells(self, text: bytes) -> bool:
         if not any(escape in text for escape in _ESCAPING):
@@ -138,11 +151,14 @@ class Redaction(msgspec.Struct, frozen=True):
 
     def _names(self, text: bytes) -> bool:
         """Whether text that is no JSON has one of the names, or could be what a path without one leads to."""
-        plain = text.replace(b"\0", b"")
-        lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
-        if any(word in lower for word in self.words) or self._spells(plain):
+        if any(map(self._names_in, self._parts(text))):
             return True
-        return self.nameless and plain.lstrip()[:1] in (b"{", b"[")
+        return self.nameless and text.lstrip(b"\0 \t\r\n\v\f")[:1] in (b"{", b"[")
+
+    def _names_in(self, part: bytes) -> bool:
+        plain = part.replace(b"\0", b"")
+        lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
+        return any(word in lower for word in self.words) or self._spells(plain)
 
     def _json(self, text: bytes) -> tuple[bytes, int] | None:
         """None for what cannot be read as JSON. It is written again even if nothing is hidden: of two members of one

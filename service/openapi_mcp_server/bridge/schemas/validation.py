@@ -47,9 +47,10 @@ ways to a definition anew, unless it is one that leads back to itself: where eac
 bytes took 100 s."""
 ERROR_WORK = 14_000
 """The same where errors are made: about 100 ms."""
-ERROR_VISITS = 2 * ERROR_WORK
-"""Visits of schemas where errors are made, alternatives of alternatives counted as often as they are met. Not all make
-one: schemas that only lead to others are counted as well."""
+VISITS_OF_WORK = 2
+"""Visits of schemas for each unit of that work, alternatives of alternatives counted as often as they are met. Not all
+make an error: schemas that only lead to others are counted as well."""
+ERROR_VISITS = VISITS_OF_WORK * ERROR_WORK
 LEAST_SEARCHED = 50
 """Values that are searched for errors however many schemas there are."""
 
@@ -145,19 +146,19 @@ def _has_choices(schema: bytes) -> bool:
     return b'"anyOf"' in schema or b'"oneOf"' in schema
 
 
-def affordable(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
+def affordable(whole: Any, schema: bytes, work: int = ERROR_WORK) -> Excerpt:  # noqa: ANN401 - any JSON value
     """The part of a value that is searched for errors."""
-    values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
+    values, most = max(LEAST_SEARCHED, work // weight.of(schema).schemas), VISITS_OF_WORK * work
     begun = Excerpt(whole, values)
     if not _has_choices(schema):
         return begun
-    visits = Visits(schema, ERROR_VISITS)
-    if visits.of(begun.value, LEVELS) < ERROR_VISITS:
+    visits = Visits(schema, most)
+    if visits.of(begun.value, LEVELS) < most:
         return begun
-    least, most = 0, LEVELS  # the levels that can be afforded lie between
-    while most - least > 1:
-        middle = (least + most) // 2
-        least, most = (middle, most) if visits.of(begun.value, middle) < ERROR_VISITS else (least, middle)
+    least, beyond = 0, LEVELS  # the levels that can be afforded lie between
+    while beyond - least > 1:
+        middle = (least + beyond) // 2
+        least, beyond = (middle, beyond) if visits.of(begun.value, middle) < most else (least, middle)
     return Excerpt(whole, values, least)
 
 
@@ -204,9 +205,9 @@ def _of_innermost(values: dict[str, Any], schema: bytes) -> list[Failure]:
     return found
 
 
-def place_of_wrong(value: Any, schema: bytes) -> str:  # noqa: ANN401 - any JSON value
+def place_of_wrong(value: Any, schema: bytes, work: int = innermost.WORK) -> str:  # noqa: ANN401 - any JSON value
     """Where a value does not fit, whatever is wrong there."""
-    return _told(innermost.innermost(value, schema).place)
+    return _told(innermost.innermost(value, schema, work).place)
 
 
 def _told(place: Iterable[str | int]) -> str:

@@ -6,7 +6,6 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -16,6 +15,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from openapi_mcp_server.bridge.http_messages import request_for
 from openapi_mcp_server.errors import UpstreamError
+from openapi_mcp_server.openapi.text.numbers import decode_doubles
 from openapi_mcp_server.server.principals.guard import CannotVerify
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.sockets import Dialler
@@ -200,7 +200,7 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
         kind = _KINDS.get(about.kty)
         if kind is None or about.use not in {"", "sig"} or "verify" not in (about.key_ops or ["verify"]):
             return None
-        key = kind.import_key(msgspec.json.decode(raw, type=dict[str, Any]))
+        key = kind.import_key(decode_doubles(raw))
         if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
             return None
     except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError):

@@ -13,6 +13,7 @@ from openapi_mcp_server.aside import is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.openapi.text.numbers import decode_doubles
 from openapi_mcp_server.upstream.sockets import Dialler
 
 ASK_SECONDS = 10.0
@@ -89,9 +90,10 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
 def json_object(answer: HttpResponse) -> dict[str, Any]:
     """The members of an answer that is a JSON object; empty for any other."""
     try:
-        return msgspec.json.decode(answer.body, type=dict[str, Any])
+        said = decode_doubles(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
+    return said if isinstance(said, dict) else {}
 
 
 def words(text: str, secrets: tuple[str, ...]) -> str:
