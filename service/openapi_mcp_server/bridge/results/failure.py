@@ -78,14 +78,15 @@ def _readable(response: HttpResponse) -> str:
     """The useful part of an error's body; empty if there is none."""
     if not response.body[:_HTML_LIMIT].strip():
         return ""
-    if len(response.body) > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
+    size = len(response.body)
+    if size > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
         response = msgspec.structs.replace(response, body=response.body[:_HTML_LIMIT], cut="")
     body = content.read(response, "", json_by_any_name=True)
     content_type = response.header("content-type") or ""
     if body.json is not None:
         return _problem(body.json, response.status)
     if not isinstance(body.content, TextContent):
-        return f"Its body is {len(response.body)} bytes of {content_type or 'an unstated type'}."
+        return f"Its body is {size:,} bytes of {content_type or 'an unstated type'}."
     if is_html(content_type):
         return strip_html(body.content.text)
     return body.content.text.strip()
@@ -130,12 +131,11 @@ def _shortest_first(compact: bytes, levels: int = _LEVELS) -> bytes:
 
 def _pop_text(members: dict[str, msgspec.Raw], name: str) -> str:
     """A member's text, which is then no longer among the others; empty if it is none."""
-    raw = members.get(name)
-    value = None if raw is None else msgspec.json.decode(raw)
-    if not isinstance(value, str):
+    raw = bytes(members.get(name, b""))
+    if not raw.startswith(b'"'):
         return ""
     del members[name]
-    return value
+    return msgspec.json.decode(raw, type=str)
 
 
 def strip_html(page: str) -> str:

@@ -18,6 +18,7 @@ from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, decode_by_parts, part_starts
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.openapi.text.numbers import encode
+from openapi_mcp_server.pausing import make_way
 
 REDACTED = "openapi-mcp-server/redacted"
 """Key in ``_meta``: how many values of an answer were hidden."""
@@ -85,9 +86,21 @@ class Redaction(msgspec.Struct, frozen=True):
         """Server-sent events one by one: the data of each is JSON, or is withheld if it speaks of what is hidden."""
         if not self._speaks(body):
             return body, 0
-        unix = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        found = [self._event(block) for block in unix.split(b"\n\n")]
-        return b"\n\n".join(block for block, _ in found), sum(count for _, count in found)
+        return self._some_events(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+
+    def _some_events(self, text: bytes) -> tuple[bytes, int]:
+        """Halves of a text are left out as long as nothing in them speaks of what is hidden: there may be a million
+        events."""
+        make_way()
+        if not self._speaks(text):
+            return text, 0
+        middle = text.find(b"\n\n", len(text) // 2)
+        middle = middle if middle >= 0 else text.rfind(b"\n\n")
+        if middle < 0:
+            return self._event(text)
+        before, hidden = self._some_events(text[:middle])
+        after, more = self._some_events(text[middle + 2 :])
+        return b"%b\n\n%b" % (before, after), hidden + more
 
     def _event(self, block: bytes) -> tuple[bytes, int]:
         every = block.split(b"\n")

@@ -11,6 +11,7 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server.aside import is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
+from openapi_mcp_server.bridge.results.echoes import without
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.openapi.text.numbers import decode_doubles
@@ -21,6 +22,9 @@ ASK_SECONDS = 10.0
 ANSWER_BYTES = 1024 * 1024
 """The most bytes of such an answer: tokens and secrets have some kilobytes, Secrets Manager takes 64."""
 _WORDS = 200
+"""Characters of a server's own words that are told."""
+_SEARCHED = 20 * _WORDS
+"""Characters of them that are read: to look at each of a megabyte takes 100 ms."""
 
 Made = TypeVar("Made")
 
@@ -98,6 +102,6 @@ def json_object(answer: HttpResponse) -> dict[str, Any]:
 
 def words(text: str, secrets: tuple[str, ...]) -> str:
     """A server's own words on a failure: short, on one line, and without secrets that they may repeat."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "…")
+    hidden = [secret.encode() for secret in secrets if secret]
+    text = without(text[:_SEARCHED].encode("utf-8", "replace"), hidden, "…".encode()).decode("utf-8", "replace")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]
