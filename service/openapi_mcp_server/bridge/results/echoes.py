@@ -34,21 +34,27 @@ _NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
 
 
 def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
-    """The answer without the values of ``secrets``, in the spellings that addresses, JSON and pages have for them."""
+    """The answer without the values of ``secrets``, in the spellings that addresses, JSON and pages have for them.
+
+    If one is in a long body, only the part that was searched is left of it."""
     sought = _sought(secrets)
     if not sought:
         return answer
-    headers, body = answer.headers, answer.body
-    if any(piece in value for piece, _ in sought for _, value in headers):
-        hidden = [each for _, each in sought]
-        headers = tuple((name, without(value.encode("latin-1"), hidden).decode("latin-1")) for name, value in headers)
+    reason, headers, body = answer.reason, answer.headers, answer.body
+    if any(piece in reason or any(piece in value for _, value in headers) for piece, _ in sought):
+        reason = _line(reason, sought)
+        headers = tuple((name, _line(value, sought)) for name, value in headers)
     if answer.status >= 300 and body:
         searched = body[:SEARCHED_BYTES]
         left = without(searched, [each for _, each in sought])
         body = body if left == searched else left
-    if headers == answer.headers and body is answer.body:
+    if (reason, headers) == (answer.reason, answer.headers) and body is answer.body:
         return answer
-    return msgspec.structs.replace(answer, headers=headers, body=body)
+    return msgspec.structs.replace(answer, reason=reason, headers=headers, body=body)
+
+
+def _line(text: str, sought: Iterable[tuple[str, bytes]]) -> str:
+    return without(text.encode("latin-1"), [each for _, each in sought]).decode("latin-1")
 
 
 @lru_cache(maxsize=32)
