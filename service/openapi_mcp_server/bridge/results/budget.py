@@ -25,6 +25,7 @@ from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.grammar import repeated
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 from openapi_mcp_server.openapi.pointers import escaped
+from openapi_mcp_server.pausing import make_way
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
@@ -241,6 +242,7 @@ def _length(inside: bytes) -> int:
     """Characters of a JSON string. Piece by piece: one emoji makes every character of a text take four bytes."""
     length = start = 0
     while whole := _whole_characters(inside[start : start + _PIECE]):
+        make_way()
         length += len(_string(f'"{whole}"'))
         start += len(whole.encode())
     return length

@@ -200,7 +200,8 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
         kind = _KINDS.get(about.kty)
         if kind is None or about.use not in {None, "", "sig"} or "verify" not in (about.key_ops or ["verify"]):
             return None
-        key = kind.import_key(decode_doubles(raw))
+        members = {name: value for name, value in decode_doubles(raw).items() if value is not None}
+        key = kind.import_key(members)
         if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
             return None
     except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError, RecursionError):
