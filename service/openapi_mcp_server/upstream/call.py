@@ -258,9 +258,10 @@ class Upstream:
         result = None
         try:
             result = await self._outcome(call, until)
+            return result
         finally:
             gate.leave(ticket, result, client)
-        return result
+            del result  # an error's traceback holds this frame since Python 3.13: see `_rest`
 
     async def _outcome(self, call: _Call, until: float) -> HttpResponse | UpstreamError:
         began = trio.current_time() if call.began is None else call.began
