@@ -24,14 +24,14 @@ is_cookie_value = re.compile(r"[!#-+\--:<-\[\]-~]*").fullmatch
 """RFC 6265 section 4.1.1, cookie-octet."""
 
 
-def repeated(pattern: str) -> str:
+def any_number_of(pattern: str) -> str:
     """A pattern for any number of these, of which none is given back. Until a match ends, Python keeps 60 to 150 bytes
     for each repetition of a group: 1 GB for 10 MB of white space. It keeps nothing for a thousand that are a match by
     themselves."""
     return rf"(?>(?:(?>(?:{pattern}){{1,1000}}))*)"
 
 
-IN_STRING = repeated(r'[^"\\]++|\\.')
+IN_STRING = any_number_of(r'[^"\\]++|\\.')
 """The inside of a string of JSON (with `re.DOTALL`)."""
 
 is_xml_name = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?").fullmatch

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import answer, texts, tool
-from openapi_mcp_server.bridge.results.echoes import SEARCHED_BYTES, without, without_secrets
+from openapi_mcp_server.bridge.results.echoes import SEARCHED_BYTES, concealed, without_secrets
 from openapi_mcp_server.bridge.results.result import render
 
 KEY = "k3y/of=ours+1"
@@ -81,7 +81,7 @@ def test_a_long_body_is_searched_as_far_as_it_is_told_of() -> None:
 
 @given(st.text(max_size=20), st.sampled_from([BASE64, KEY, "two words & more"]), st.text(max_size=20))
 def test_nothing_else_is_lost(before: str, secret: str, after: str) -> None:
-    assert without(f"{before}{secret}{after}".encode(), [secret.encode()]) == f"{before}[redacted]{after}".encode()
+    assert concealed(f"{before}{secret}{after}".encode(), [secret.encode()]) == f"{before}[redacted]{after}".encode()
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])

@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, part_starts, short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import is_html, is_json, is_xml, row
-from openapi_mcp_server.grammar import TOKEN, essence, repeated
+from openapi_mcp_server.grammar import TOKEN, any_number_of, essence
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,
@@ -58,7 +58,7 @@ _ZEROS = {
     b"\0\xff": "utf-16be",
 }
 """Charsets by the zeros among the first bytes."""
-_BLANK = re.compile(repeated(r"[ \t\r\n\0]++|\xef\xbb\xbf|\xfe\xff|\xff\xfe").encode("latin-1"))
+_BLANK = re.compile(any_number_of(r"[ \t\r\n\0]++|\xef\xbb\xbf|\xfe\xff|\xff\xfe").encode("latin-1"))
 _OBJECT_OR_LIST = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,64}[{\[]")
 _TYPE_SHOWN = 100
 """The most characters of a media type in a note."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from openapi_mcp_server.bridge.media.by_parts import count, without_escapes
-from openapi_mcp_server.grammar import IN_STRING, repeated
+from openapi_mcp_server.grammar import IN_STRING, any_number_of
 from openapi_mcp_server.pausing import in_turns
 
 MAX_VALUES = 200_000
@@ -33,9 +33,9 @@ def _passed_over() -> str:
     """A pattern for containers up to `_LEVELS` deep. It is possessive throughout, so each level reads a byte at most
     once."""
     inside = rf"[^\[\]{{}}\"]++|{_STRING}"
-    container = rf"[\[{{]{repeated(inside)}[\]}}]"
+    container = rf"[\[{{]{any_number_of(inside)}[\]}}]"
     for _ in range(_LEVELS - 1):
-        container = rf"[\[{{]{repeated(f'{inside}|{container}')}[\]}}]"
+        container = rf"[\[{{]{any_number_of(f'{inside}|{container}')}[\]}}]"
     return container
 
 

@@ -22,7 +22,7 @@ from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results import detail
 from openapi_mcp_server.bridge.results.next_page import Next, counted, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
-from openapi_mcp_server.grammar import repeated
+from openapi_mcp_server.grammar import any_number_of
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 from openapi_mcp_server.openapi.pointers import escaped
 from openapi_mcp_server.pausing import make_way
@@ -48,7 +48,7 @@ _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
 _WHOLE_CHARACTERS = re.compile(
-    repeated(
+    any_number_of(
         r"[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4}"
     )
 )

@@ -46,7 +46,7 @@ def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpRespo
         headers = tuple((name, _line(value, sought)) for name, value in headers)
     if answer.status >= 300 and body:
         searched = body[:SEARCHED_BYTES]
-        left = without(searched, [each for _, each in sought])
+        left = concealed(searched, [each for _, each in sought])
         body = body if left == searched else left
     if (reason, headers) == (answer.reason, answer.headers) and body is answer.body:
         return answer
@@ -54,7 +54,7 @@ def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpRespo
 
 
 def _line(text: str, sought: Iterable[tuple[str, bytes]]) -> str:
-    return without(text.encode("latin-1"), [each for _, each in sought]).decode("latin-1")
+    return concealed(text.encode("latin-1"), [each for _, each in sought]).decode("latin-1")
 
 
 @lru_cache(maxsize=32)
@@ -65,7 +65,7 @@ def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
     return tuple((max(_UNESCAPED.findall(each), key=len), each.encode()) for each in hidden)
 
 
-def without(text: bytes, secrets: Iterable[bytes], mark: bytes = HIDDEN.encode()) -> bytes:
+def concealed(text: bytes, secrets: Iterable[bytes], mark: bytes = HIDDEN.encode()) -> bytes:
     """The text with ``mark`` in place of each secret, however it is spelt."""
     plain, origins = _unescaped(text)
     spans = sorted(

@@ -47,8 +47,8 @@ _NOTE = msgspec.json.encode(NOTE)
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 """Methods whose answers are useful for their headers."""
 _EXPLAINING = validation.ERROR_WORK // 10
-"""What may be spent to find out where an answer does not fit: 10 ms, a tenth of what arguments get. A model can mend
-its arguments, but no answer."""
+"""The work that is spent to find out where an answer does not fit: 10 ms, a tenth of what arguments get. A model can
+mend its arguments, but no answer."""
 _MISMATCH_LIMIT = 300
 """The most characters of a mismatch's description."""
 

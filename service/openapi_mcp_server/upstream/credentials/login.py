@@ -11,7 +11,7 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server.aside import is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
-from openapi_mcp_server.bridge.results.echoes import without
+from openapi_mcp_server.bridge.results.echoes import concealed
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.openapi.text.numbers import decode_doubles
@@ -103,5 +103,5 @@ def json_object(answer: HttpResponse) -> dict[str, Any]:
 def words(text: str, secrets: tuple[str, ...]) -> str:
     """A server's own words on a failure: short, on one line, and without secrets that they may repeat."""
     hidden = [secret.encode() for secret in secrets if secret]
-    text = without(text[:_SEARCHED].encode("utf-8", "replace"), hidden, "…".encode()).decode("utf-8", "replace")
+    text = concealed(text[:_SEARCHED].encode("utf-8", "replace"), hidden, "…".encode()).decode("utf-8", "replace")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]
