@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -94,7 +95,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
 def json_object(answer: HttpResponse) -> dict[str, Any]:
     """The members of an answer that is a JSON object; empty for any other."""
     try:
-        said = decode_doubles(answer.body)
+        said = decode_doubles(answer.body.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
