@@ -41,7 +41,8 @@ def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpRespo
     if not sought:
         return answer
     reason, headers, body = answer.reason, answer.headers, answer.body
-    if any(piece in reason or any(piece in value for _, value in headers) for piece, _ in sought):
+    head = "\n".join([reason, *[value for _, value in headers]])
+    if any(piece in head for piece, _ in sought):
         reason = _line(reason, sought)
         headers = tuple((name, _line(value, sought)) for name, value in headers)
     if answer.status >= 300 and body:
