@@ -79,6 +79,11 @@ def test_a_long_body_is_searched_as_far_as_it_is_told_of() -> None:
     assert KEY.encode() not in left
 
 
+@given(st.binary(max_size=40), st.binary(max_size=12))
+def test_any_bytes_are_looked_through(text: bytes, secret: bytes) -> None:
+    assert (concealed(text, [secret]) == text) or b"[redacted]" in concealed(text, [secret])
+
+
 @given(st.text(max_size=20), st.sampled_from([BASE64, KEY, "two words & more"]), st.text(max_size=20))
 def test_nothing_else_is_lost(before: str, secret: str, after: str) -> None:
     assert concealed(f"{before}{secret}{after}".encode(), [secret.encode()]) == f"{before}[redacted]{after}".encode()

@@ -116,7 +116,7 @@ def _meant(escape: re.Match[bytes]) -> bytes:
 
 
 def _places(plain: bytes, sought: bytes) -> Iterable[int]:
-    start = plain.find(sought)
+    start = plain.find(sought) if sought else -1
     while start >= 0:
         yield start
         start = plain.find(sought, start + len(sought))
