@@ -421,6 +421,32 @@ def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budge
     assert longest.step.cpu_ms < STEP_MS, longest.step
 
 
+CHOICES = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": {"type": "string"}},
+        {"type": "array", "items": {"oneOf": [{"type": "object", "required": [name]} for name in "ab"]}},
+    ]
+}
+MISFITS = {"lists": b"[]", "numbers": b"1", "texts": b'"a"', "numbers near the end of the range": b"1.5e300"}
+
+
+@pytest.mark.parametrize("item", MISFITS.values(), ids=MISFITS)
+def test_an_answer_that_does_not_fit_its_schema_holds_up_nobody(item: bytes) -> None:
+    """It is small enough to be looked at on the loop: to explain it took 50 to 300 ms."""
+    schema = {"type": "object", "properties": {"result": CHOICES}}
+    contract = OutputContract(schema=msgspec.Raw(msgspec.json.encode(schema)), wrapped=True)
+    body = b"[%b%b]" % ((item + b",") * ((LARGE - 20) // (len(item) + 1)), item)
+    built = gateway(ScriptedApi(ok(body)), msgspec.structs.replace(tool(), output=contract), validate_output=True)
+
+    async def main() -> None:
+        assert "undocumented" in b"".join(await built.answer(asking(10, "get_pet"), "http")).decode()
+
+    longest = Longest()
+    with uncollected():
+        trio.run(main, instruments=[longest])
+    assert longest.step.cpu_ms < 2 * STEP_MS, longest.step
+
+
 class Stretch:
     """The longest time of CPU between two places where work makes way, in ms."""
 
