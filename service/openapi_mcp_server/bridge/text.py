@@ -120,6 +120,11 @@ def visible(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def caseless(text: str) -> str:
+    """Text for a comparison without regard to case. A model has seen it as `visible` makes it."""
+    return visible(text.casefold())
+
+
 def holds_unseen(encoded: bytes) -> bool:
     """Whether a text in UTF-8 has an invisible character."""
     return INVISIBLE.search(_rare(encoded)) is not None

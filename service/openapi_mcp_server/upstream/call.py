@@ -159,6 +159,7 @@ class Upstream:
                 self._connections.put_back(connection)
             return False
         call.connection, call.began, call.may_be_sent = connection, now, True
+        call.hold.may_be_sent = True
         return True
 
     async def _enter_soon(self, call: _Call, line: InLine, gate: Gate) -> bool:
@@ -371,7 +372,7 @@ class _Call:
 
     def begin(self) -> None:
         """Begins another exchange. Nothing of the last answer is kept."""
-        self.may_be_sent = True
+        self.may_be_sent = self.hold.may_be_sent = True
         self.hold.shrink(self._kept)
 
     def at_deadline(self, seconds: float) -> AnswerReader:

@@ -221,20 +221,20 @@ def _is_asked(operation: Indexed, offered: Offer, asked: Search) -> bool:
         return True
     tool = offered.tools.get(operation.name)
     areas = _areas_of(tool) if tool else area(operation.path)
-    return asked.tag in {each.casefold() for each in areas}
+    return asked.tag in map(text.caseless, areas)
 
 
 def _narrowed(offered: Offer, asked: Search) -> Search:
     """The search without filters that filter nothing, since some clients make a model give every argument. Raises
     ArgumentError for an unknown filter."""
-    method, tag = asked.method.upper(), asked.tag.casefold()
+    method, tag = asked.method.upper(), text.caseless(asked.tag)
     if method and method not in (known := _methods(offered)):
         if method not in _ANY:
             raise ArgumentError(f"there is no method {asked.method[:SHOWN]!r}; there are {', '.join(known)}")
         method = ""
     if asked.api and asked.api not in offered.apis:
         raise ArgumentError(f"there is no API {asked.api[:SHOWN]!r}; there are {', '.join(offered.apis)}")
-    areas = {each.casefold() for tool in offered.tools.values() for each in _areas_of(tool)} if tag else set()
+    areas = {text.caseless(each) for tool in offered.tools.values() for each in _areas_of(tool)} if tag else set()
     if tag and tag not in areas:
         if tag.upper() not in _ANY:
             near = nearest(tag[:SHOWN], areas)

@@ -38,7 +38,7 @@ def meant(tools: Mapping[str, Tool], name: str) -> Tool | None:
 
 def by_place(tools: Mapping[str, Tool], place: str) -> list[tuple[Tool, bool]]:
     """The operations of ``METHOD /path``, of a path alone or of an address, each with whether the path has values."""
-    found = _PLACE.match(place)
+    found = _PLACE.match(text.visible(place))
     if found is None:
         return []
     method = (found["method"] or "").upper()
@@ -46,7 +46,7 @@ def by_place(tools: Mapping[str, Tool], place: str) -> list[tuple[Tool, bool]]:
     fits = [
         (fit, tool)
         for tool in tools.values()
-        if (not method or tool.method == method) and (fit := _fit(tool.template, asked)) is not None
+        if (not method or tool.method == method) and (fit := _fit(text.visible(tool.template), asked)) is not None
     ]
     best = max((fit[:2] for fit, _ in fits), default=None)
     return [(tool, fit[2]) for fit, tool in fits if fit[:2] == best]
@@ -85,8 +85,9 @@ def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) ->
         return ArgumentError(f"{shown!r} is {places}: name is that of one, and the path's values are arguments")
     if several := named(tools, name):
         return ArgumentError(f"one operation at a time: name is {several[0]}, say, and not {shown!r}")
-    if area := next((each for each in areas if each.casefold() == name.casefold()), None):
-        return ArgumentError(f"{shown!r} is an area of {areas[area]} operations: {SEARCH} with tag={area!r} lists them")
+    if area := next((each for each in areas if text.caseless(each) == text.caseless(name)), None):
+        there = f"{SEARCH} with tag={text.visible(area)!r} lists them"
+        return ArgumentError(f"{shown!r} is an area of {areas[area]} operations: {there}")
     near = _near(tools, shown)
     hint = f"did you mean {', '.join(near)}?" if near else f"find it with {SEARCH} by what it does"
     return ArgumentError(f"there is no operation {shown!r}; {hint}")

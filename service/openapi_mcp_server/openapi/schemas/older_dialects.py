@@ -30,7 +30,11 @@ _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
 _PROSE = ("x-enum-descriptions", "x-enumDescriptions", "x-ms-enum")
 DESCRIBING = (*_PROSE, "x-enumNames", "x-enum-varnames")
 """Extensions with the meaning of an enumeration's values, by NSwag, openapi-generator, Redocly and Azure."""
+EXTENSIBLE = "x-extensible-enum"
+"""Zalando's stand-in for ``enum`` (RESTful API Guidelines, rule 112): values of a list that will grow."""
 _MEANING_CHARACTERS = 100
+_KNOWN_VALUES = 50
+"""Values of an open enumeration that are told."""
 INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
 """Gets a keyword's value in the current schema, with numbers that remember their spelling in the document."""
@@ -187,6 +191,25 @@ def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
         return
     said = ", ".join(f"{value}: {each[:_MEANING_CHARACTERS]}" for value, each in told[:_MAPPED_KINDS])
     schema["description"] = f"{prose} {said}{', …' if len(told) > _MAPPED_KINDS else ''}.".lstrip()
+
+
+def open_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> bool:
+    """Say in words which values are known where others are taken as well. True if an ``enum`` became one of these.
+
+    AutoRest's ``x-ms-enum`` has ``modelAsString``: "When set to true the enum will be modeled as a string. No
+    validation will happen." An ``enum`` beside Zalando's extension means what it says.
+    """
+    azure = declared.get("x-ms-enum")
+    is_open = "enum" in schema and isinstance(azure, Mapping) and azure.get("modelAsString") is True
+    values = schema.pop("enum") if is_open else declared.get(EXTENSIBLE)
+    if "enum" not in schema and isinstance(values, list):
+        if are_texts(values):
+            schema.setdefault("type", "string")
+        known = [as_text(value) for value in values[: _KNOWN_VALUES + 1] if isinstance(value, str | int | float)]
+        if not all(each in schema.get("description", "") for each in known):
+            more = ", …" if len(known) > _KNOWN_VALUES else ""
+            habits.tell(schema, f"Known values: {', '.join(known[:_KNOWN_VALUES])}{more}.")
+    return is_open
 
 
 def _texts(said: object, values: Sequence[object]) -> list[str]:

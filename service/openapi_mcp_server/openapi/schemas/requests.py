@@ -42,7 +42,7 @@ _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "d
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
 _NOTHING: JsonSchema = {"not": {}}
-_DESCRIBING = frozenset(older_dialects.DESCRIBING)
+_DESCRIBING = frozenset({*older_dialects.DESCRIBING, older_dialects.EXTENSIBLE})
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
@@ -101,6 +101,7 @@ class RequestConversion(Conversion):
                 self._note("schema_repaired", repair, keyword)
         if not _DESCRIBING.isdisjoint(schema):
             older_dialects.tell_values(schema, strict)
+            self.loosened += older_dialects.open_values(schema, strict)
         older_dialects.separate_bounds(strict)
         if "discriminator" in schema:
             self._discriminate(schema, strict)
