@@ -21,7 +21,15 @@ from openapi_mcp_server.bridge.schemas.listed import Listings
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tools import overrides
-from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
+from openapi_mcp_server.bridge.tools.api import (
+    DOCUMENT_BYTES,
+    LEAST_LIMITS,
+    REACHED_BYTES,
+    REACHED_TIMES,
+    Api,
+    Once,
+    SchemaLimits,
+)
 from openapi_mcp_server.bridge.tools.argument import of_argument, of_parameter, of_slot, slot
 from openapi_mcp_server.bridge.tools.entry import descriptions
 from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
@@ -268,13 +276,21 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             continue
         outcome.tools.append(listing.take(compiled.tool))
         size += len(compiled.tool.entry)
-        if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
+        if api.limits != LEAST_LIMITS and (reached := _limit_reached(size, api)):
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
-            message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
+            message = f"with it {reached}; schemas of the tools that follow are shortened"
             outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
         room = max(0, MAX_NOTES - len(outcome.notes))
         outcome.notes += (*candidate.presentation.notes, *compiled.notes)[:room]
     return outcome
+
+
+def _limit_reached(size: int, api: Api) -> str:
+    """Which limit of the whole document its tools have reached, in words; empty if none."""
+    if size > DOCUMENT_BYTES:
+        return f"the tools are over {DOCUMENT_BYTES:,} bytes"
+    most = max(REACHED_BYTES, REACHED_TIMES * api.description.size)
+    return f"the tools reach over {most:,} bytes of named schemas" if api.bytes_reached > most else ""
 
 
 def _nameable(outcome: _Outcome) -> list[Subject]:

@@ -209,7 +209,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones."""
+    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones; ``size``
+    is the document's, in bytes."""
 
     dialect: DialectName
     title: str
@@ -224,3 +225,4 @@ class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
     security_schemes: Mapping[str, SecurityScheme]
     webhooks: int = 0
     callbacks: int = 0
+    size: int = 0

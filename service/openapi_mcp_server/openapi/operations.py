@@ -85,6 +85,7 @@ def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiD
         security_schemes=dialect.security_schemes,
         webhooks=_count(source.at("webhooks").json),
         callbacks=paths.callbacks,
+        size=len(source.document.json),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import product
 
 import msgspec
 
@@ -31,6 +32,9 @@ _ARGUMENTS_TOLD = 1_024
 130,000, most of them used once."""
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
+_SHARES = (1, 2, 4)
+"""Of the room, the parts that definitions get before their cycles are ended, tried in this order: what stands at an end
+takes more than the reference in its place."""
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -150,12 +154,16 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
     required = encode([argument.name for argument in arguments if argument.required])
     listed = [_told(each, definitions.tell) for each in arguments]
     refs = definitions.told.refs_in(b"".join([argument.schema for argument in listed]))
+    before: tuple[Sequence[bytes], Mapping[str, bytes]] | None = None
     for detail in WHOLE:
         alone = Pieces(_properties(listed, detail, definitions), required)
         members = definitions.told.reached(refs, alone.room(limit), detail)
-        if members is None:
+        if members is None or (alone.properties, members) == before:  # nothing was left out
             continue
-        ending = _ending(members, refs, definitions)
+        before = alone.properties, members
+        ending = _ending(members, refs, definitions, alone.room(limit))
+        if ending is None:
+            continue
         whole = alone.leading_to(ending)
         if len(whole) <= limit:
             is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
@@ -169,9 +177,12 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
     return argument if told is argument.schema else msgspec.structs.replace(argument, schema=told)
 
 
-def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource) -> Mapping[str, bytes]:
-    """The definitions without cycles: one cycle takes the whole list of tools from some clients."""
-    return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
+def _ending(
+    members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource, room: int
+) -> Mapping[str, bytes] | None:
+    """The definitions without cycles: one cycle takes the whole list of tools from some clients. None if that makes them
+    too large."""
+    return ended(members, refs, definitions.told, room) if definitions.graph.is_endless(members) else members
 
 
 def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
@@ -184,10 +195,17 @@ def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSo
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
     decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
-    for depth in _DEPTHS:
-        alone = Pieces([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()], required)
+    levels = (
+        tuple([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()])
+        for depth in _DEPTHS
+    )
+    cuts = [Pieces(properties, required) for properties in dict.fromkeys(levels)]  # most have less than six levels
+    for share, alone in product(_SHARES, cuts):
         refs = definitions.told.refs_in(b"".join(alone.properties))
-        members = _ending(definitions.told.nearest(refs, alone.room(limit)), refs, definitions)
+        room = alone.room(limit)
+        members = _ending(definitions.told.nearest(refs, room // share), refs, definitions, room)
+        if members is None:
+            continue
         pruned = alone.leading_to(members)
         if len(pruned) <= limit:
             checked = _checked(alone, members)

@@ -183,22 +183,32 @@ def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
     return rest | ({"patternProperties": known} if known else {})
 
 
-def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
+def ended(
+    members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions, room: int
+) -> dict[str, bytes] | None:
     """Encoded definitions without cycles: where one would come back to itself, an open object that says so stands
-    instead. ``roots`` are the names that the arguments refer to."""
+    instead. ``roots`` are the names that the arguments refer to. None if they take more than ``room`` bytes."""
     back: dict[str, set[str]] = {}
     done: set[str] = set()
     for root in roots:
         if root in members and root not in done:
             _walk(root, members, definitions, back, done)
-    return {name: _cut(member, back[name], members) if name in back else member for name, member in members.items()}
+    again = {DEFS + name: _again(name, members[name]) for name in frozenset[str]().union(*back.values())}
+    ending = {}
+    room += 1  # no comma stands after the last
+    for name, member in members.items():
+        ending[name] = _cut(member, back[name], again) if name in back else member
+        room -= len(ending[name]) + 1
+        if room < 0:
+            return None
+    return ending
 
 
 def _walk(
     root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
 ) -> None:
     """Depth first: a reference to a definition that is not done yet closes a cycle."""
-    way = {root: iter(definitions.refs_in(members[root]))}
+    way = {root: iter(definitions.refs_of(members[root]))}
     while way:
         name = next(reversed(way))
         following = next(way[name], None)
@@ -208,13 +218,15 @@ def _walk(
         elif following in way:
             back.setdefault(name, set()).add(following)
         elif following not in done and following in members:
-            way[following] = iter(definitions.refs_in(members[following]))
+            way[following] = iter(definitions.refs_of(members[following]))
 
 
-def _cut(member: bytes, names: set[str], members: Mapping[str, bytes]) -> bytes:
+def _cut(member: bytes, names: set[str], again: Mapping[str, dict[str, Any]]) -> bytes:
+    """A definition with an open value in place of each reference to one of ``names``; ``again`` has these values by
+    reference."""
     decoded = decode(b"{" + member + b"}")
     [(name, schema)] = decoded.items()
-    ends = {DEFS + each: _again(each, members[each]) for each in names}
+    ends = {DEFS + each: again[DEFS + each] for each in names}
     cut = rewritten(schema, lambda part: ends.get(part.get("$ref", ""), part))
     return encode(name) + b":" + encode(cut)
 
