@@ -209,8 +209,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones; ``size``
-    is the document's, in bytes."""
+    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones. The
+    ``size`` is the document's, in bytes."""
 
     dialect: DialectName
     title: str

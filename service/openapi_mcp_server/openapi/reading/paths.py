@@ -352,9 +352,8 @@ class PathReader(Generic[D]):
 
     def _require_few_parts(self, pointer: str) -> None:
         if self._parts > self._most_parts:
-            problem = (
-                f"the operations before it have more than {self._most_parts:,} parameters, media types and the like"
-            )
+            many = f"more than {self._most_parts:,} parameters, media types and the like"
+            problem = f"the operations before it have {many}"
             raise SpecError(pointer, problem)
 
 
