@@ -36,6 +36,7 @@ from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
 from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
+from openapi_mcp_server.openapi.notes import LEFT_OUT, MAX_NOTES
 from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
@@ -43,9 +44,6 @@ _DEFAULT_FORM = ToolForm()
 _SWITCHES = frozenset(
     {"access_token", "oauth_token", "key", "callback", "prettyPrint", "opt_pretty", "pretty", "quotaUser", "$.xgafv"}
 )
-MAX_NOTES = 100_000
-"""Notes on the operations of one document: 100 kB that share a body with something wrong in each of its 800
-media types made 600,000, in 350 MB. The most of any known document are 819."""
 _NEARLY_ALL, _MANY_OPERATIONS = 0.8, 8
 
 
@@ -280,9 +278,16 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
             message = f"with it {reached}; schemas of the tools that follow are shortened"
             outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
-        room = max(0, MAX_NOTES - len(outcome.notes))
-        outcome.notes += (*candidate.presentation.notes, *compiled.notes)[:room]
+        _add_notes(outcome.notes, (*candidate.presentation.notes, *compiled.notes))
     return outcome
+
+
+def _add_notes(notes: list[Note], fresh: Sequence[Note]) -> None:
+    """Adds as many as are kept. Once that there are more has been noted, there is no room left."""
+    room = MAX_NOTES - len(notes)
+    notes += fresh[: max(0, room)]
+    if len(fresh) > room >= 0:
+        notes.append(LEFT_OUT)
 
 
 def _limit_reached(size: int, api: Api) -> str:

@@ -40,6 +40,7 @@ NoteKind = Literal[
     "extension_ignored",  # x-mcp or a key of it is none of what this service reads
     "overlay_unused",  # the target of an overlay's action selects nothing in the document
     "override_unused",  # an entry of TOOL_OVERRIDES selects no operation
+    "notes_left_out",  # there are more notes than are kept
 ]
 """Kinds of notes, each with what it means."""
 

@@ -101,6 +101,7 @@ class PathReader(Generic[D]):
         self._repeatable = max(REPEATED_BYTES, REPEATED_TIMES * size)
         self._most_parts = min(PARTS_PER_OPERATION * max_operations, max(SHARED_PARTS, size // BYTES_PER_PART))
         self._named: dict[str, tuple[str, str]] = {}
+        self._misnamed: dict[str, str] = {}
         self._dialect = dialect
         self._references = source.references
         self._notes = source.notes
@@ -186,7 +187,8 @@ class PathReader(Generic[D]):
             place = item[name]
             if name.lower() in self._dialect.methods and name.lower() not in item:
                 continue
-            problem = fields.misnamed(name, fields.PATH_ITEM, self._version)
+            if (problem := self._misnamed.get(name)) is None:  # many paths may refer to one item
+                problem = self._misnamed[name] = fields.misnamed(name, fields.PATH_ITEM, self._version)
             members = opened(place.json)
             if isinstance(members, dict) and _OF_OPERATIONS & members.keys():
                 self._skip(SpecError(place.pointer, problem), name.upper(), key)
