@@ -19,6 +19,7 @@ from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.listed import Listings
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
+from openapi_mcp_server.bridge.schemas.told import MERGED_BYTES
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.bridge.tools.api import (
@@ -83,6 +84,8 @@ class _Outcome(msgspec.Struct):
     notes: list[Note]
     closed: list[Subject]
     filtered: int = 0
+    size: int = 0  # bytes of the entries of its tools
+    merges_no_more: bool = False
 
 
 def build(
@@ -256,7 +259,6 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes), closed=[])
     outcome.notes += overrides.unused(source.overrides, source.description)
-    size = 0
     told = descriptions([(each.operation, each.presentation.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
@@ -273,11 +275,8 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             outcome.skipped.append(_skipped(candidate, source, fault_of(error, candidate.operation.pointer)))
             continue
         outcome.tools.append(listing.take(compiled.tool))
-        size += len(compiled.tool.entry)
-        if api.limits != LEAST_LIMITS and (reached := _limit_reached(size, api)):
-            api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
-            message = f"with it {reached}; schemas of the tools that follow are shortened"
-            outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
+        outcome.size += len(compiled.tool.entry)
+        api = _within_limits(api, compiled.tool, outcome)
         _add_notes(outcome.notes, (*candidate.presentation.notes, *compiled.notes))
     return outcome
 
@@ -288,6 +287,21 @@ def _add_notes(notes: list[Note], fresh: Sequence[Note]) -> None:
     notes += fresh[: max(0, room)]
     if len(fresh) > room >= 0:
         notes.append(LEFT_OUT)
+
+
+def _within_limits(api: Api, last: Tool, outcome: _Outcome) -> Api:
+    """The API for the operations after ``last``. Notes which limits of the whole document are reached with it."""
+    if api.merges_no_more and not outcome.merges_no_more:
+        outcome.merges_no_more = True
+        message = (
+            f"with it references add over {MERGED_BYTES:,} bytes; what stands beside those that follow is not listed"
+        )
+        outcome.notes.append(Note(pointer=last.pointer, kind="input_shortened", message=message))
+    if api.limits != LEAST_LIMITS and (reached := _limit_reached(outcome.size, api)):
+        api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
+        message = f"with it {reached}; schemas of the tools that follow are shortened"
+        outcome.notes.append(Note(pointer=last.pointer, kind="input_shortened", message=message))
+    return api
 
 
 def _limit_reached(size: int, api: Api) -> str:

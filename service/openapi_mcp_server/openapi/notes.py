@@ -8,7 +8,9 @@ from openapi_mcp_server.openapi.pointers import ROOT
 MAX_NOTES = 100_000
 """Notes on one document: 100 kB that share a body with something wrong in each of its 800 media types made 600,000, in
 350 MB. The most of any known document are 819."""
-LEFT_OUT = Note(pointer=ROOT, kind="notes_left_out", message=f"there are more than {MAX_NOTES:,} notes; these are the first")
+LEFT_OUT = Note(
+    pointer=ROOT, kind="notes_left_out", message=f"there are more than {MAX_NOTES:,} notes; these are the first"
+)
 _MESSAGE_CHARACTERS = 400
 """Messages quote the document, whose names may have megabytes."""
 

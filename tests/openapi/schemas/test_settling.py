@@ -234,6 +234,14 @@ def test_many_that_would_be_merged_into_each_other_stay_small() -> None:
     assert len(description.notes) == len(every) ** 2
 
 
+def test_what_is_not_merged_for_its_size_is_noted() -> None:
+    large = closed(**{f"x{i}": {"description": "x" * 1_000} for i in range(1_000)})
+    schemas = {"Large": large} | {f"A{i}": {"allOf": [ref("Large"), closed(y={})]} for i in range(6)}
+    description = of_schemas({"properties": {f"a{i}": ref(f"A{i}") for i in range(6)}}, **schemas)
+    told = [note.message.rpartition(";")[2] for note in description.notes]
+    assert sorted(told) == [" all parts were taken for one object"] * 5 + [" any object is taken here"]
+
+
 @pytest.mark.parametrize("combined", ["allOf", "anyOf", "oneOf"])
 @pytest.mark.parametrize("length", [30, 3_000])
 def test_many_in_a_row_cost_no_other_operation(combined: str, length: int) -> None:

@@ -87,6 +87,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
     graph: Definitions
     exact: Definitions
     told: Definitions
+    telling: Telling
     tell: Callable[[bytes], bytes]
     reduce: Callable[[bytes, Detail], bytes]
     is_changed: Callable[[str], bool]
@@ -94,10 +95,11 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
-    tell = lru_cache(_ARGUMENTS_TOLD)(Telling(schemas).told)
+    telling = Telling(schemas)
+    tell = lru_cache(_ARGUMENTS_TOLD)(telling.told)
     edited = Edited(schemas, tell)
     reduce = lru_cache(_ARGUMENTS_TOLD)(reduced)
-    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, reduce, edited.is_changed)
+    return SchemaSource(graph, Definitions(schemas), Definitions(edited), telling, tell, reduce, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:

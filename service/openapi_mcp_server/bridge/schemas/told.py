@@ -38,9 +38,10 @@ _NO_NEWS = frozenset(
     {"", "string", "text", "str", "integer", "int", "number", "boolean", "bool", "object", "array", "file"}
 )
 """Formats that people write and that say no more than the type."""
-MERGED_BYTES = 8 * 1024 * 1024
+MERGED_BYTES = 2 * 1024 * 1024
 """The most bytes that references with other keywords beside them may add to all schemas of a document, since each is a
-copy: 300 kB asked for 150 MB. Of 148 published documents one needs 60 kB, the others a tenth of that."""
+copy: 300 kB asked for 150 MB, and 8 MB took 3 s. Of 148 published documents one needs 60 kB, the others a tenth of
+that."""
 _FORMAT_CHARACTERS = 60
 _PATTERN_CHARACTERS = 120
 
@@ -80,6 +81,11 @@ class Telling:
         self._schemas = schemas
         self._left = MERGED_BYTES
 
+    @property
+    def is_full(self) -> bool:
+        """Whether references have added all that they may."""
+        return self._left < 0
+
     def told(self, schema: bytes) -> bytes:
         """An encoded schema as models see it."""
         return encode(rewritten(decode(schema), self._part)) if _is_worth_a_look(schema) else schema
@@ -106,7 +112,7 @@ class Telling:
 
     def _merged(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A reference merged with its target. A target that leads to itself in the same way is not merged again."""
-        if self._left < 0:
+        if self.is_full:
             return _plain_reference(schema)
         merged = top_level(Schema(msgspec.Raw(encode(schema))), self._schemas)
         self._left -= len(encode(merged))

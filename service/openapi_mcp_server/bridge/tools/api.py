@@ -82,6 +82,11 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     listings: listed.Listings
 
     @property
+    def merges_no_more(self) -> bool:
+        """Whether references lose what stands beside them, since those before have added all that they may."""
+        return self.requests.telling.is_full or self.patches.telling.is_full
+
+    @property
     def bytes_reached(self) -> int:
         """Bytes of definitions that were put into the tools so far, or tried."""
         own = (self.requests.told, self.requests.exact, self.patches.told, self.patches.exact, self.responses)

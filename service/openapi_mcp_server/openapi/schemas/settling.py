@@ -46,6 +46,7 @@ MAX_MERGED_BYTES = 4 << 20
 """The most bytes of the JSON of all merged objects of a direction, since they repeat what they refer to; later ones are
 any object."""
 _ANY_OBJECT = {"type": "object"}
+_TOO_MUCH = f"all parts of such allOf before this one take over {MAX_MERGED_BYTES:,} bytes; any object is taken here"
 
 Path = tuple[str | int, ...]
 Tell = Callable[[Path, str], None]
@@ -91,7 +92,7 @@ class Settling:
         if not isinstance(value, dict):
             return value
         if "allOf" in value and self._contradicts_itself(value):
-            tell(path, _MERGED)
+            tell(path, _MERGED if self._left >= 0 else _TOO_MUCH)
             return self._merged(value, path)
         return self._repaired(value, path, tell)
 
