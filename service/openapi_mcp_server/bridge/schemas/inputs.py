@@ -182,8 +182,8 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
 def _ending(
     members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource, room: int
 ) -> Mapping[str, bytes] | None:
-    """The definitions without cycles: one cycle takes the whole list of tools from some clients. None if they become too
-    large."""
+    """The definitions without cycles: one cycle takes the whole list of tools from some clients. None if they become
+    too large."""
     return ended(members, refs, definitions.told, room) if definitions.graph.is_endless(members) else members
 
 
