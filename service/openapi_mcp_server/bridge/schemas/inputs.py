@@ -33,8 +33,8 @@ _ARGUMENTS_TOLD = 1_024
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 _SHARES = (1, 2, 4)
-"""Definitions get one part in so many of their room before their cycles are ended, tried in this order: what stands at an
-end takes more than the reference in its place."""
+"""Definitions get one part in so many of their room before their cycles are ended, tried in this order: what stands at
+an end takes more than the reference in its place."""
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
