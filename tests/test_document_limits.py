@@ -14,6 +14,7 @@ from openapi_mcp_server.openapi.reading import paths, servers, swagger2
 from openapi_mcp_server.openapi.references import resolve
 from openapi_mcp_server.openapi.schemas import conversion, directions, patterns, settling, unevaluated
 from openapi_mcp_server.openapi.text.source import DocumentLimits
+from openapi_mcp_server.openapi.text.yaml import anchors
 
 PAGE = Path(__file__).parent.parent / "docs" / "tools.md"
 TEXT, TOOL = DocumentLimits(), api.SchemaLimits()
@@ -32,6 +33,7 @@ LIMITS = {
     "objects and arrays within each other": f"{TEXT.depth}",
     "values": f"{TEXT.values:,}",
     "bytes when YAML's aliases are replaced": mebibytes(TEXT.expanded_bytes),
+    "bytes that YAML's aliases add": f"{mebibytes(anchors.ADDED_BYTES)}, or {anchors.ADDED_TIMES} times the text",
     "operations, skipped ones included": f"{paths.MAX_OPERATIONS:,}",
     "characters of a path": f"{paths.PATH_CHARACTERS:,}",
     "characters of a server's URL": f"{servers.URL_CHARACTERS:,}",
