@@ -37,7 +37,7 @@ LIMITS = {
     "operations, skipped ones included": f"{paths.MAX_OPERATIONS:,}",
     "characters of a path": f"{paths.PATH_CHARACTERS:,}",
     "characters of a server's URL": f"{servers.URL_CHARACTERS:,}",
-    "parameters, media types, tags, servers and alternatives of security, each counted for every operation that has it": (
+    "parameters, media types, tags, servers and alternatives of security, counted for each operation": (
         f"{paths.SHARED_PARTS:,}, or one for {paths.BYTES_PER_PART} bytes"
     ),
     "bytes of path items that several paths refer to": (

@@ -273,7 +273,7 @@ class Calls:
 
     async def _exchange(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
         if self._has_given_up:
-            raise Refused("the server stops; call again", outcome_unknown=False)
+            raise _not_sent()
         began = time.perf_counter()
         try:
             answered = await self._asked(request, tool, draft, hold)
@@ -302,9 +302,11 @@ class Calls:
                 return await self._send(request, deadline_seconds=seconds, hold=hold)
             return await request.exchange(self._sender(tool, draft, hold), seconds)
         self.given_up += is_uncounted
+        if self._has_given_up and not hold.may_be_sent:
+            raise _not_sent()
         late = f"no answer within {self._serving.call_seconds:g} s"
         why = "the server stops and could not wait for it" if self._has_given_up else late
-        raise Timeout(why, outcome_unknown=True)
+        raise Timeout(why, outcome_unknown=hold.may_be_sent)
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
@@ -312,6 +314,10 @@ class Calls:
             return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 
         return send
+
+
+def _not_sent() -> Refused:
+    return Refused("the server stops; call again", outcome_unknown=False)
 
 
 def _require_own_place(places: OperationPaths, tool: Tool, request: HttpRequest, draft: Draft) -> None:

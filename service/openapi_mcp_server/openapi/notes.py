@@ -6,17 +6,17 @@ from openapi_mcp_server.openapi.model import Note, NoteKind
 from openapi_mcp_server.openapi.pointers import ROOT
 
 MAX_NOTES = 100_000
-"""Notes on one document: 100 kB that share a body with something wrong in each of its 800 media types made 600,000, in
+"""The most notes on one document: 100 kB that share a body with something wrong in each of its 800 media types made 600,000, in
 350 MB. The most of any known document are 819."""
 LEFT_OUT = Note(
     pointer=ROOT, kind="notes_left_out", message=f"there are more than {MAX_NOTES:,} notes; these are the first"
 )
 _MESSAGE_CHARACTERS = 400
-"""Messages quote the document, whose names may have megabytes."""
+"""Messages quote the document, in which a name may have megabytes."""
 
 
 def clipped(message: str) -> str:
-    """A message of bounded length; what it quotes is escaped already."""
+    """A message of limited length; its quotations are escaped already."""
     return message if len(message) <= _MESSAGE_CHARACTERS else f"{message[: _MESSAGE_CHARACTERS - 1]}…"
 
 

@@ -128,7 +128,7 @@ def test_what_aliases_add_is_bounded(size: int, most: int) -> None:
         return yaml(b"&a " + b"x" * size + b"\ny:\n" + b"- *a\n" * times)
 
     parse(copied(most))
-    with pytest.raises(SpecError, match="aliases add more than [0-9,]+ bytes to the document"):
+    with pytest.raises(SpecError, match=r"aliases add more than [0-9,]+ bytes to the document"):
         parse(copied(most + 2))
 
 
