@@ -389,6 +389,15 @@ def many(item: Any) -> dict[str, Any]:
             {},
             id="parameters of a path",
         ),
+        pytest.param(
+            {
+                "/x" + "".join(f"/{{a{n}}}" for n in range(30)): {
+                    "additionalOperations": {f"M{n}": {} for n in range(9)}
+                }
+            },
+            {},
+            id="undeclared variables of a path",
+        ),
         pytest.param(many({"post": {"requestBody": BODY}}), BY_REFERENCE, id="media types of a body"),
         pytest.param(many({"get": {"responses": ANSWERS}}), BY_REFERENCE, id="media types of an answer"),
         pytest.param(many({"get": {}}), {"security": [{f"s{n}": []} for n in range(30)]}, id="security"),

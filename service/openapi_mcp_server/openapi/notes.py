@@ -6,8 +6,8 @@ from openapi_mcp_server.openapi.model import Note, NoteKind
 from openapi_mcp_server.openapi.pointers import ROOT
 
 MAX_NOTES = 100_000
-"""The most notes on one document: 100 kB that share a body with something wrong in each of its 800 media types made 600,000, in
-350 MB. The most of any known document are 819."""
+"""The most notes on one document. A document of 100 kB, whose operations share a body with a fault in each of 800 media
+types, made 600,000 in 350 MB. Known documents have at most 819."""
 LEFT_OUT = Note(
     pointer=ROOT, kind="notes_left_out", message=f"there are more than {MAX_NOTES:,} notes; these are the first"
 )

@@ -257,7 +257,8 @@ class PathReader(Generic[D]):
             overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
             written="" if key.written == key.path else key.written,
         )
-        self._parts += len(shared.declarations) + _parts(made) + len(made.servers) * len(self._dialect.servers)
+        inherited = max(len(shared.declarations), len(made.parameters) - len(own))  # by the path, also undeclared
+        self._parts += inherited + _parts(made) + len(made.servers) * len(self._dialect.servers)
         return made
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
