@@ -10,7 +10,7 @@ from openapi_mcp_server.bridge.schemas import told
 from openapi_mcp_server.bridge.tools import api
 from openapi_mcp_server.documents import other_files, source
 from openapi_mcp_server.openapi import notes
-from openapi_mcp_server.openapi.reading import paths, servers, swagger2
+from openapi_mcp_server.openapi.reading import paths, servers, shared_parts, swagger2
 from openapi_mcp_server.openapi.references import resolve
 from openapi_mcp_server.openapi.schemas import conversion, directions, patterns, settling, unevaluated
 from openapi_mcp_server.openapi.text.source import DocumentLimits
@@ -34,14 +34,14 @@ LIMITS = {
     "values": f"{TEXT.values:,}",
     "bytes when YAML's aliases are replaced": mebibytes(TEXT.expanded_bytes),
     "bytes that YAML's aliases add": f"{mebibytes(anchors.ADDED_BYTES)}, or {anchors.ADDED_TIMES} times the text",
-    "operations, skipped ones included": f"{paths.MAX_OPERATIONS:,}",
+    "operations, skipped ones included": f"{shared_parts.MAX_OPERATIONS:,}",
     "characters of a path": f"{paths.PATH_CHARACTERS:,}",
     "characters of a server's URL": f"{servers.URL_CHARACTERS:,}",
     "parameters, media types, tags, servers and alternatives of security, counted for each operation": (
-        f"{paths.SHARED_PARTS:,}, or one for {paths.BYTES_PER_PART} bytes"
+        f"{shared_parts.SHARED_PARTS:,}, or one for {shared_parts.BYTES_PER_PART} bytes"
     ),
     "bytes of path items that several paths refer to": (
-        f"{mebibytes(paths.REPEATED_BYTES)}, or {paths.REPEATED_TIMES} times the document"
+        f"{mebibytes(shared_parts.REPEATED_BYTES)}, or {shared_parts.REPEATED_TIMES} times the document"
     ),
     "media types of an operation's answers (Swagger 2.0: those of `produces` for each answer)": (
         f"{swagger2.ANSWER_TYPES:,}"
