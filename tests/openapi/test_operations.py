@@ -389,6 +389,15 @@ def many(item: Any) -> dict[str, Any]:
             {},
             id="parameters of a path",
         ),
+        pytest.param(
+            {
+                "/x" + "".join(f"/{{a{n}}}" for n in range(30)): {
+                    "additionalOperations": {f"M{n}": {} for n in range(9)}
+                }
+            },
+            {},
+            id="undeclared variables of a path",
+        ),
         pytest.param(many({"post": {"requestBody": BODY}}), BY_REFERENCE, id="media types of a body"),
         pytest.param(many({"get": {"responses": ANSWERS}}), BY_REFERENCE, id="media types of an answer"),
         pytest.param(many({"get": {}}), {"security": [{f"s{n}": []} for n in range(30)]}, id="security"),
@@ -412,6 +421,19 @@ def test_parts_that_operations_share_are_bounded(paths: Any, root: Any) -> None:
         "the operations before it have more than 100 parameters, media types and the like"
     }
     assert len(describe(document("3.2", paths=paths, **root), max_operations=100).operations) == 9
+
+
+@pytest.mark.parametrize("prose", ["", "word " * 200_000], ids=["small", "large"])
+def test_parts_that_operations_share_are_bounded_by_the_size_of_their_document(prose: str) -> None:
+    """100,000, or one for four bytes; each of the operations has 500."""
+    asked = [{"name": f"q{n}", "in": "query", "schema": {}} for n in range(500)]
+    item = {"parameters": asked, "additionalOperations": {f"M{n}": {} for n in range(1_000)}}
+    whole = document("3.2", paths={"/x": item}, info={"description": prose})
+    described = describe(whole)
+    most = max(100_000, len(whole.json) // 4)
+    assert most - 1_000 <= 500 * len(described.operations) <= most
+    [reason] = {each.reason for each in described.skipped}
+    assert "parameters, media types and the like" in reason
 
 
 WRONG = {"$ref": "#/components/nothing"}

@@ -19,15 +19,25 @@ from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.listed import Listings
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
+from openapi_mcp_server.bridge.schemas.told import MERGED_BYTES
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tools import overrides
-from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
+from openapi_mcp_server.bridge.tools.api import (
+    DOCUMENT_BYTES,
+    LEAST_LIMITS,
+    REACHED_BYTES,
+    REACHED_TIMES,
+    Api,
+    Once,
+    SchemaLimits,
+)
 from openapi_mcp_server.bridge.tools.argument import of_argument, of_parameter, of_slot, slot
 from openapi_mcp_server.bridge.tools.entry import descriptions
 from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
 from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
+from openapi_mcp_server.openapi.notes import LEFT_OUT, MAX_NOTES
 from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
@@ -35,9 +45,6 @@ _DEFAULT_FORM = ToolForm()
 _SWITCHES = frozenset(
     {"access_token", "oauth_token", "key", "callback", "prettyPrint", "opt_pretty", "pretty", "quotaUser", "$.xgafv"}
 )
-MAX_NOTES = 100_000
-"""The most notes on the operations of one document. A document of 100 kB, whose operations share a body with a fault in
-each of 800 media types, made 600,000 in 350 MB. Known documents have at most 819."""
 _NEARLY_ALL, _MANY_OPERATIONS = 0.8, 8
 
 
@@ -77,6 +84,8 @@ class _Outcome(msgspec.Struct):
     notes: list[Note]
     closed: list[Subject]
     filtered: int = 0
+    size: int = 0  # bytes of the entries of its tools
+    merges_no_more: bool = False
 
 
 def build(
@@ -251,7 +260,6 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes), closed=[])
     outcome.notes += overrides.unused(source.overrides, source.description)
-    size = 0
     told = descriptions([(each.operation, each.presentation.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
@@ -268,14 +276,41 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             outcome.skipped.append(_skipped(candidate, source, fault_of(error, candidate.operation.pointer)))
             continue
         outcome.tools.append(listing.take(compiled.tool))
-        size += len(compiled.tool.entry)
-        if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
-            api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
-            message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
-            outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
-        room = max(0, MAX_NOTES - len(outcome.notes))
-        outcome.notes += (*candidate.presentation.notes, *compiled.notes)[:room]
+        outcome.size += len(compiled.tool.entry)
+        api = _within_limits(api, compiled.tool, outcome)
+        _add_notes(outcome.notes, (*candidate.presentation.notes, *compiled.notes))
     return outcome
+
+
+def _add_notes(notes: list[Note], fresh: Sequence[Note]) -> None:
+    """Adds as many as are kept. Once that there are more has been noted, there is no room left."""
+    room = MAX_NOTES - len(notes)
+    notes += fresh[: max(0, room)]
+    if len(fresh) > room >= 0:
+        notes.append(LEFT_OUT)
+
+
+def _within_limits(api: Api, last: Tool, outcome: _Outcome) -> Api:
+    """The API for the operations after ``last``. Notes which limits of the whole document are reached with it."""
+    if api.merges_no_more and not outcome.merges_no_more:
+        outcome.merges_no_more = True
+        message = (
+            f"with it references add over {MERGED_BYTES:,} bytes; what stands beside those that follow is not listed"
+        )
+        outcome.notes.append(Note(pointer=last.pointer, kind="input_shortened", message=message))
+    if api.limits != LEAST_LIMITS and (reached := _limit_reached(outcome.size, api)):
+        api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
+        message = f"with it {reached}; schemas of the tools that follow are shortened"
+        outcome.notes.append(Note(pointer=last.pointer, kind="input_shortened", message=message))
+    return api
+
+
+def _limit_reached(size: int, api: Api) -> str:
+    """Which limit of the whole document its tools have reached, in words; empty if none."""
+    if size > DOCUMENT_BYTES:
+        return f"the tools are over {DOCUMENT_BYTES:,} bytes"
+    most = max(REACHED_BYTES, REACHED_TIMES * api.description.size)
+    return f"the tools reach over {most:,} bytes of named schemas" if api.bytes_reached > most else ""
 
 
 def _nameable(outcome: _Outcome) -> list[Subject]:

@@ -40,6 +40,7 @@ NoteKind = Literal[
     "extension_ignored",  # x-mcp, or a key of it, is unknown to this service
     "overlay_unused",  # an overlay's action selects nothing in the document, or changes nothing
     "override_unused",  # an entry of TOOL_OVERRIDES selects no operation
+    "notes_left_out",  # there are more notes than are kept
 ]
 """Kinds of notes, each with what it means."""
 
@@ -209,7 +210,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones."""
+    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones. The
+    ``size`` is the document's, in bytes."""
 
     dialect: DialectName
     title: str
@@ -224,3 +226,4 @@ class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
     security_schemes: Mapping[str, SecurityScheme]
     webhooks: int = 0
     callbacks: int = 0
+    size: int = 0

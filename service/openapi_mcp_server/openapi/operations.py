@@ -13,7 +13,8 @@ from openapi_mcp_server.openapi.reading import fields
 from openapi_mcp_server.openapi.reading.dialect import D, Dialect, Source
 from openapi_mcp_server.openapi.reading.objects import Info, is_there, read, read_map, reader, written
 from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
-from openapi_mcp_server.openapi.reading.paths import MAX_OPERATIONS, PathReader
+from openapi_mcp_server.openapi.reading.paths import PathReader
+from openapi_mcp_server.openapi.reading.shared_parts import MAX_OPERATIONS
 from openapi_mcp_server.openapi.reading.swagger2 import Swagger2
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
 from openapi_mcp_server.openapi.text.document import Document
@@ -87,6 +88,7 @@ def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiD
         security_schemes=dialect.security_schemes,
         webhooks=_count(source.at("webhooks").json),
         callbacks=paths.callbacks,
+        size=len(source.document.json),
     )
 
 

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from body_writers import writer
 from growth import is_linear
 from openapi_mcp_server.bridge.bodies import multipart, writers
+from openapi_mcp_server.bridge.bodies.body_shape import BodySchemas, shape
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.errors import ArgumentError, SpecError
-from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
+from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Schema
 
 FILE = {"type": "string", "format": "binary"}
 XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -248,6 +250,13 @@ def test_the_properties_that_take_files_are_told() -> None:
     }
     described = media(properties, {"i": Encoding(content_type="image/png")})
     assert writers.file_properties(described, {}) == {"f", "fs", "i"}
+
+
+def test_the_schema_of_a_form_is_decoded_once_for_its_writer_its_files_and_its_arguments() -> None:
+    schemas = BodySchemas({}, Definitions({}))
+    form = Body(pointer="#", required=True, description="", media=(media({"f": FILE, "n": {"type": "string"}}),))
+    assert [field.name for field in shape(form, schemas).fields] == ["f", "n"]
+    assert schemas.bodies.outline.cache_info().misses == 1
 
 
 def test_the_same_parts_are_the_same_body() -> None:

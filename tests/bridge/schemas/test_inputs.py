@@ -30,6 +30,8 @@ from descriptions import (
 )
 from openapi_mcp_server.bridge.model import CheckedSchema, Tool, ToolCatalog
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.schemas import inputs as building
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
 from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
@@ -362,6 +364,35 @@ def test_the_deepest_definitions_become_open_values_that_say_so():
     assert given["$defs"]["Near"] == msgspec.json.decode(BIG["Near"].json)
     assert given["$defs"]["Far"] == {"type": "object", "description": LEFT_OUT}
     assert kinds(made) == ["input_shortened"]
+
+
+def to_each_other(count: int) -> Any:
+    """Each refers to fifteen others."""
+    names = [f"S{number}" for number in range(count)]
+    return schemas(**{
+        name: {"properties": {f"p{at}": {"$ref": f"#/$defs/{names[(at * 17 + start) % count]}"} for at in range(15)}}
+        for start, name in enumerate(names)
+    })  # fmt: skip
+
+
+def test_of_definitions_that_lead_to_each_other_those_that_are_near_are_kept():
+    asked = operation(parameters=(parameter("a", value={"$ref": "#/$defs/S0"}),))
+    made = catalog(asked, request_schemas=to_each_other(60), limits=SchemaLimits(input_bytes=32_000))
+    text = made.tools["get_pets"].input.schema
+    assert len(text) <= 32_000
+    given = msgspec.json.decode(text)
+    assert given["properties"]["a"] == {"$ref": "#/$defs/S0"}
+    assert [name for name, schema in given["$defs"].items() if "properties" in schema][:2] == ["S0", "S17"]
+
+
+def test_definitions_that_lose_nothing_by_losing_detail_are_tried_a_few_times():
+    """They were put together for each of six depths, and their cycles ended."""
+    named = to_each_other(40)
+    source = building.source(named, Definitions(named))
+    asked = building.Argument(name="a", schema=b'{"$ref":"#/$defs/S0"}', refs=("S0",), required=False)
+    building.build([asked], source, 32_000)
+    size = sum(len(schema.json) for schema in named.values())
+    assert size < source.told.bytes_reached < 6 * size
 
 
 def test_a_schema_is_never_a_byte_over_its_budget():

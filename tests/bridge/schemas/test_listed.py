@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
@@ -13,10 +14,14 @@ from hypothesis import strategies as st
 import any_schema
 from any_schema import around, combined
 from descriptions import JSON, body, media, operation, parameter, schemas, told, tool, wide
+from growth import is_linear
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.schemas import edits
 from openapi_mcp_server.bridge.schemas.inputs import Pieces
-from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES, SHORTENED, Listings
+from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES, SHORTENED, InFull, Listings
+from openapi_mcp_server.bridge.schemas.portable import portable_schema
+from openapi_mcp_server.bridge.search import notation
 from openapi_mcp_server.errors import ArgumentError
 
 WHERE = "(Shortened; whole in the resource openapi://pets/operations/post_pets.)"
@@ -121,6 +126,24 @@ def test_a_definition_that_many_refer_to_is_weighed_once() -> None:
     own = tuple(parameter(f"a{index}", value={"$ref": "#/$defs/Far"}) for index in range(150))
     only = tool(operation(parameters=own), request_schemas=schemas(Far=FAR))
     assert size(only) <= LISTED_BYTES
+
+
+def needed(count: int) -> dict[str, Any]:
+    names = [f"p{number}" for number in range(count)]
+    return {"type": "object", "properties": {name: {"type": "integer"} for name in names}, "required": names}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda schema: InFull({}).level(schema, 0), id="in full"),
+        pytest.param(edits.removable, id="of a merge patch"),
+        pytest.param(lambda schema: portable_schema(msgspec.json.encode(schema), WHERE, LISTED_BYTES), id="portable"),
+        pytest.param(lambda schema: list(notation.members(notation.Types(), schema)), id="in search mode"),
+    ],
+)
+def test_thousands_of_required_members_are_told_in_linear_time(read: Callable[[Any], object]) -> None:
+    assert is_linear(read, needed)
 
 
 # Any schema

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descriptions import inputs, operation, parameter, schemas, tool
+from descriptions import catalog, inputs, operation, parameter, schemas, tool
 from descriptions import told as listed
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.schemas.told import reads_everywhere
@@ -109,6 +109,16 @@ def test_a_reference_with_more_beside_it_is_put_in_place(schema: Any, told: Any)
     made = inputs(operation(parameters=(parameter("a", value=schema),)), request_schemas=definitions)
     assert made["properties"]["a"] == told
     assert "B" in made["$defs"]
+
+
+def test_references_that_add_more_than_they_may_are_told_bare_and_noted_once() -> None:
+    large = {"type": "object", "properties": {f"p{n}": {"description": "x" * 100} for n in range(1_000)}}
+    beside = {f"q{n}": {"$ref": "#/$defs/A", "minProperties": 1} for n in range(40)}
+    asked = operation(parameters=(parameter("a", value={"type": "object", "properties": beside}),))
+    other = operation(path="/other", operation_id="other")
+    made = catalog(asked, other, request_schemas=schemas(A=large))
+    limit = "with it references add over 2,097,152 bytes; what stands beside those that follow is not listed"
+    assert [note.message for note in made.apis[0].notes].count(limit) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from openapi_mcp_server.openapi.pointers import ROOT
 from openapi_mcp_server.openapi.reading.dialect import Source
 from openapi_mcp_server.openapi.reading.objects import read_map
 from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
-from openapi_mcp_server.openapi.reading.paths import MAX_OPERATIONS, PATH_CHARACTERS, PathReader
+from openapi_mcp_server.openapi.reading.paths import PATH_CHARACTERS, PathReader
+from openapi_mcp_server.openapi.reading.shared_parts import MAX_OPERATIONS
 from openapi_mcp_server.openapi.references.resolve import Located, References
 
 GET = "#/paths/~1x/get"

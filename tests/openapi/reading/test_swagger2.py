@@ -319,6 +319,20 @@ def test_answers_may_be_references():
     assert answers(None, {"$ref": "#/responses/ok"}, responses=shared) == [(JSON, {"type": ["integer", "null"]})]
 
 
+@pytest.mark.parametrize(("types", "is_read"), [(250, True), (251, False)])
+def test_media_types_that_all_answers_of_an_operation_have_are_bounded(types, is_read):
+    """250 for each of 400 answers are 100,000."""
+    responses = {str(status): {"$ref": "#/responses/R"} for status in range(200, 600)}
+    produces = [f"a/x{number}" for number in range(types)]
+    shared = {"R": {"description": "", "schema": {"type": "string"}}}
+    description = of_operation({"responses": responses}, dialect="2.0", produces=produces, responses=shared)
+    if is_read:
+        assert len(the_operation(description).responses) == 400
+    else:
+        reason = "has 100,400 media types of answers; 100,000 are read"
+        assert skips(description) == [(f"{GET}/responses", reason)]
+
+
 # Schemas and security
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import any_schema
 from growth import is_linear
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
@@ -87,6 +91,36 @@ A_REF = {"$ref": "#/$defs/A"}
 )
 def test_the_outermost_level_is_one_object(schema, definitions, level):
     assert outline(schema, **definitions) == level
+
+
+TYPES = st.sampled_from(["string", "integer", "number", "object"])
+OPEN = st.recursive(
+    st.one_of(
+        st.builds(lambda name: {"type": name}, TYPES),
+        st.builds(lambda names: {"type": names}, st.lists(TYPES, min_size=1, max_size=3, unique=True)),
+        st.sampled_from([{}, {"minLength": 2}, {"minimum": 1}, {"enum": [1, "xx"]}, {"minProperties": 1}]),
+    ),
+    lambda inner: st.one_of(
+        any_schema.combined("allOf")(inner),
+        any_schema.combined("anyOf")(inner),
+        st.builds(
+            lambda parts, needed: {"properties": parts, "required": needed},
+            st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+            st.lists(st.sampled_from("ab"), max_size=1),
+        ),
+    ),
+    max_leaves=10,
+)
+VALUES = any_schema.values(st.sampled_from(["", "xx", 1, 1.5, 0]), st.sampled_from("abc"))
+
+
+@settings(max_examples=300)
+@given(st.lists(OPEN, min_size=1, max_size=4), st.lists(VALUES, min_size=1, max_size=10))
+def test_one_object_takes_exactly_what_all_parts_take(parts: list[Any], values: list[Any]) -> None:
+    """Unless a part closes itself, which is meant for the whole."""
+    whole = jsonschema_rs.Draft202012Validator({"allOf": parts}).is_valid
+    merged = jsonschema_rs.Draft202012Validator(outline({"allOf": parts})).is_valid
+    assert [merged(value) for value in values] == [whole(value) for value in values]
 
 
 def test_the_outermost_level_of_doubling_combinations_is_quick():

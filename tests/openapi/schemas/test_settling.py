@@ -6,11 +6,13 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import any_schema
 from documents import compiles, got, named, notes, of_schemas, ref, sent, sent_schema, the_answer
 from growth import is_linear
 from openapi_mcp_server.openapi.model import Schema
@@ -225,6 +227,40 @@ def test_what_would_be_merged_into_itself_is_any_object_there(schemas: Any, fitt
     assert [value for value in refused if takes(value)] == []
 
 
+def test_what_is_beside_the_part_that_it_would_be_merged_into_is_told() -> None:
+    description = of_schemas(ref("A"), A=closed(name={"type": "string"}, mother=with_rank("A")))
+    takes = compiles(sent_schema(description), description.request_schemas).is_valid
+    assert takes({"mother": {"rank": 1, "mother": {"rank": 2, "anything": 3}}})
+    assert not takes({"mother": {"rank": 1, "mother": {"rank": "x"}}})
+
+
+LETTERS = st.sampled_from("abc")
+LEAVES = st.sampled_from([{"type": "string"}, {"type": "integer"}, {"minLength": 2}, {}, *map(ref, ("S0", "S1", "S2"))])
+CLOSING = st.sampled_from([{}, {}, {"additionalProperties": False}, {"additionalProperties": {"type": "integer"}}])
+
+
+def objects(inner: any_schema.Anything) -> any_schema.Anything:
+    parts = st.dictionaries(LETTERS, inner, max_size=2)
+    return st.builds(lambda named, rest: {"type": "object", "properties": named, **rest}, parts, CLOSING)
+
+
+COMBINING = st.recursive(
+    LEAVES, lambda inner: st.one_of(objects(inner), any_schema.combined("allOf")(inner)), max_leaves=8
+)
+VALUES = any_schema.values(st.sampled_from(["", "xx", 1, None]), st.sampled_from("abcd"))
+
+
+@settings(max_examples=300)
+@given(st.tuples(COMBINING, COMBINING, COMBINING), st.lists(VALUES, min_size=1, max_size=10))
+def test_whatever_all_parts_take_is_taken(schemas: Any, values: list[Any]) -> None:
+    named_schemas = {f"S{number}": schema for number, schema in enumerate(schemas)}
+    description = of_schemas(ref("S0"), **named_schemas)
+    assume(description.operations)  # a reference may lead to itself
+    takes_all = jsonschema_rs.Draft202012Validator(ref("S0") | {"components": {"schemas": named_schemas}}).is_valid
+    settled = compiles(sent_schema(description), description.request_schemas).is_valid
+    assert [value for value in values if takes_all(value) and not settled(value)] == []
+
+
 def test_many_that_would_be_merged_into_each_other_stay_small() -> None:
     every = range(12)
     schemas = {f"A{i}": closed(**{f"x{i}": {}}, **{f"q{j}": with_rank(f"A{j}") for j in every}) for i in every}
@@ -232,6 +268,14 @@ def test_many_that_would_be_merged_into_each_other_stay_small() -> None:
     written = sum(len(bytes(schema.json)) for schema in description.request_schemas.values())
     assert written < 3 * settling.MAX_MERGED_BYTES
     assert len(description.notes) == len(every) ** 2
+
+
+def test_what_is_not_merged_for_its_size_is_noted() -> None:
+    large = closed(**{f"x{i}": {"description": "x" * 1_000} for i in range(1_000)})
+    schemas = {"Large": large} | {f"A{i}": {"allOf": [ref("Large"), closed(y={})]} for i in range(6)}
+    description = of_schemas({"properties": {f"a{i}": ref(f"A{i}") for i in range(6)}}, **schemas)
+    told = [note.message.rpartition(";")[2] for note in description.notes]
+    assert sorted(told) == [" all parts were taken for one object"] * 5 + [" any object is taken here"]
 
 
 @pytest.mark.parametrize("combined", ["allOf", "anyOf", "oneOf"])

@@ -113,11 +113,23 @@ def test_an_alias_bomb_is_refused_before_it_is_expanded(value: bytes) -> None:
     document = yaml(value)
     tracemalloc.start()
     try:
-        with pytest.raises(SpecError, match="aliases expand the document to more than 67108864 bytes"):
+        with pytest.raises(SpecError, match=r"aliases (add|expand the document to) more than [0-9,]+ bytes"):
             parse(document)
         assert tracemalloc.get_traced_memory()[1] < 16 * MIB
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("size", "most"), [pytest.param(MIB // 8, 31, id="4 MiB"), pytest.param(MIB, 9, id="ten times the text")]
+)
+def test_what_aliases_add_is_bounded(size: int, most: int) -> None:
+    def copied(times: int) -> bytes:
+        return yaml(b"&a " + b"x" * size + b"\ny:\n" + b"- *a\n" * times)
+
+    parse(copied(most))
+    with pytest.raises(SpecError, match=r"aliases add more than [0-9,]+ bytes to the document"):
+        parse(copied(most + 2))
 
 
 @pytest.mark.parametrize(

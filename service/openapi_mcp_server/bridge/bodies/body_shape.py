@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import NEEDED, JsonSchema, cleaned, encode, removable
 from openapi_mcp_server.bridge.schemas.inputs import described, exemplified
-from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
+from openapi_mcp_server.bridge.schemas.shapes import Outline
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Body, Schema
 from openapi_mcp_server.openapi.references.resolve import opened
@@ -28,7 +28,7 @@ MAX_PROPERTIES = 200
 """The most properties that become arguments of their own. A body with more is one argument, which can be shortened."""
 
 _SCHEMAS_KEPT = 16
-"""The number of schemas of bodies that are remembered for the next operations."""
+"""The number of schemas of bodies whose arguments are remembered for the next operations."""
 
 _PLAIN = frozenset(
     {
@@ -91,12 +91,7 @@ class BodySchemas:
     def __init__(self, schemas: Mapping[str, Schema], definitions: Definitions) -> None:
         self.named = schemas
         self.bodies = Bodies(schemas)
-        self.outline = lru_cache(_SCHEMAS_KEPT)(partial(_outline, schemas))
-        self.fields = lru_cache(_SCHEMAS_KEPT)(partial(_properties, self.outline, definitions))
-
-
-def _outline(schemas: Mapping[str, Schema], json: bytes) -> Outline:
-    return outline_of(Schema(msgspec.Raw(json), ()), schemas)
+        self.fields = lru_cache(_SCHEMAS_KEPT)(partial(_properties, self.bodies.outline, definitions))
 
 
 def shape(body: Body, schemas: BodySchemas) -> BodyShape:
@@ -137,7 +132,7 @@ def _flat_outline(usable: Sequence[Usable], schemas: BodySchemas) -> Outline | N
         return None
     if first.media.schema is None:
         return None
-    outline = schemas.outline(bytes(first.media.schema.json))
+    outline = schemas.bodies.outline(bytes(first.media.schema.json))
     return outline if _is_plain(outline) else None
 
 

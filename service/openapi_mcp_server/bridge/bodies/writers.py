@@ -8,7 +8,7 @@ operation can use another media type or be listed with the reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar, assert_never, cast
 
 import msgspec
@@ -34,8 +34,12 @@ _SHORT = 2_000
 """A schema of bytes, with a description, is not longer than this."""
 _KEPT = 1_000
 """The number of media types of one document that are remembered."""
+_SCHEMAS_KEPT = 16
+"""The number of schemas of bodies whose outlines are remembered, for their arguments and the next operations."""
 
 T = TypeVar("T")
+ReadOutline = Callable[[Schema | None, Mapping[str, Schema]], Outline]
+"""How the outline of a schema is read, which refers to these definitions."""
 
 
 class Bodies:
@@ -44,6 +48,7 @@ class Bodies:
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self.definitions = definitions
+        self.outline = lru_cache(_SCHEMAS_KEPT)(partial(_decoded, definitions))
         self._known: dict[tuple[object, ...], Any] = {}
 
     def kind_and_writer(self, media: MediaType) -> tuple[Kind, BodyWriter]:
@@ -55,39 +60,50 @@ class Bodies:
     def takes_files(self, media: MediaType) -> bool:
         return self._once(takes_files, media)
 
-    def _once(self, find: Callable[[MediaType, Mapping[str, Schema]], T], media: MediaType) -> T:
+    def _once(self, find: Callable[[MediaType, Mapping[str, Schema], ReadOutline], T], media: MediaType) -> T:
         """Reads Encoding Objects once for each place in the document. JSON is not remembered, since finding it is
         faster."""
         if is_json(media.name):
-            return find(media, self.definitions)
+            return find(media, self.definitions, self._read)
         place = media.pointer if media.encoding or media.prefix_encoding or media.item_encoding else ""
         schema = (bytes(media.schema.json), media.schema.refs) if media.schema else None
         key = (find, place, media.name, media.is_stream, schema)
         if key not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[key] = find(media, self.definitions)
+            self._known[key] = find(media, self.definitions, self._read)
         return cast("T", self._known[key])
 
+    def _read(self, schema: Schema | None, _definitions: Mapping[str, Schema]) -> Outline:
+        return {} if schema is None else self.outline(bytes(schema.json))
 
-def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> frozenset[str]:
+
+def _decoded(definitions: Mapping[str, Schema], json: bytes) -> Outline:
+    return outline_of(Schema(msgspec.Raw(json), ()), definitions)
+
+
+def file_properties(
+    media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of
+) -> frozenset[str]:
     """Properties of a multipart form that take a file: base64 text or a ``data:`` URI. Empty for other types."""
-    body = _multipart(media, definitions)
+    body = _multipart(media, definitions, read)
     return frozenset() if body is None else multipart.file_names(body)
 
 
-def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
+def takes_files(media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of) -> bool:
     """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
-    body = _multipart(media, definitions)
+    body = _multipart(media, definitions, read)
     if body is not None:
         return multipart.has_files(body)
-    return way(media, _outline(media, definitions), definitions).kind == "binary"
+    return way(media, _outline(media, definitions, read), definitions).kind == "binary"
 
 
-def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
+def kind_and_writer(
+    media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of
+) -> tuple[Kind, BodyWriter]:
     """The kind (`KINDS`) of a body of this type, and its writer, which is made at the first call. Raises SpecError now;
     the writer raises ArgumentError."""
-    outline = _outline(media, definitions)
+    outline = _outline(media, definitions, read)
     chosen = way(media, outline, definitions)
     _writer(media, definitions, outline, chosen)
     return chosen.kind, Deferred(made, _recipe(media, definitions, chosen))
@@ -157,12 +173,12 @@ def _writer(
     return write
 
 
-def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
+def _outline(media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of) -> Outline:
     """The outermost level of a schema. It is left empty for JSON, which is written without its schema unless that is
     one of bytes; most bodies are JSON."""
     if is_json(media.name) and not _mentions_bytes(media.schema, definitions):
         return {}
-    return outline_of(media.schema, definitions)
+    return read(media.schema, definitions)
 
 
 def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
@@ -173,10 +189,10 @@ def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) ->
     return any(b'"binary"' in bytes(each.json) for each in reached)
 
 
-def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
+def _multipart(media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline) -> Described | None:
     if not is_multipart(media.name):
         return None
-    outline = _outline(media, definitions)
+    outline = _outline(media, definitions, read)
     name = way(media, outline, definitions).content_type or media.name
     return multipart.described(media, name, outline, definitions)
 

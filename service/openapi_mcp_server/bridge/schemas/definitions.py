@@ -79,6 +79,8 @@ class Definitions:
         self._members: dict[tuple[str, Detail], bytes] = {}
         self._stubs: dict[str, bytes] = {}
         self._objects: dict[str, bool] = {}
+        self._led_to: dict[bytes, tuple[str, ...]] = {}
+        self.bytes_reached = 0  # of definitions, each as often as it was put into a tool or tried
 
     def member(self, name: str, detail: Detail) -> bytes:
         """``"NAME":{…}`` at a level of detail."""
@@ -114,6 +116,13 @@ class Definitions:
         """See `refs_in`."""
         return refs_in(schema, self._schemas)
 
+    def refs_of(self, member: bytes) -> tuple[str, ...]:
+        """The same of a member or a stub, found out once."""
+        known = self._led_to.get(member)
+        if known is None:
+            known = self._led_to[member] = self.refs_in(member)
+        return known
+
     def reached(self, refs: Sequence[str], room: int, detail: Detail) -> dict[str, bytes] | None:
         """All members that ``refs`` lead to, by name, nearest first; None if they take more than ``room`` bytes."""
         queue = list(dict.fromkeys(refs))
@@ -124,6 +133,7 @@ class Definitions:
             room -= len(member) + 1
             if room < 0:
                 return None
+            self.bytes_reached += len(member)
             members[name] = member
             for ref in self._schemas[name].refs:
                 if ref not in names:
@@ -151,6 +161,7 @@ class Definitions:
                 members[name] = self.stub(name)
                 continue
             room -= cost
+            self.bytes_reached += len(member)
             members[name] = member
             names.update(dict.fromkeys(fresh))
             queue.extend(fresh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -145,10 +145,11 @@ def or_null(schema: JsonSchema) -> JsonSchema:
 def removable(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema of a merge patch: at any depth of objects, null removes a member, whatever the member's schema is; a
     list is replaced as a whole (RFC 7396 section 2)."""
-    return {key: _removable_below(key, value, schema.get("required", ())) for key, value in schema.items()}
+    needed = frozenset(schema.get("required", ()))
+    return {key: _removable_below(key, value, needed) for key, value in schema.items()}
 
 
-def _removable_below(key: str, value: Any, needed: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON value
+def _removable_below(key: str, value: Any, needed: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
     match key:
         case "properties":
             return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import product
 
 import msgspec
 
@@ -29,10 +30,11 @@ _UNLIMITED = 1 << 40
 _ARGUMENTS_TOLD = 1_024
 """The number of listed arguments that are remembered, since neighbouring operations share them. Microsoft Graph has
 130,000, most of them used once."""
-_TRIES = 16
-"""The most tries with less room."""
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept if the whole is too large, tried in this order."""
+_SHARES = (10, 9, 5, 2)
+"""Definitions get so many tenths of their room before their cycles are ended, tried in this order: an open object takes
+more than the reference in its place."""
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -85,6 +87,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
     graph: Definitions
     exact: Definitions
     told: Definitions
+    telling: Telling
     tell: Callable[[bytes], bytes]
     reduce: Callable[[bytes, Detail], bytes]
     is_changed: Callable[[str], bool]
@@ -92,10 +95,11 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """The source of definitions; ``graph`` has the same definitions, or those that they were made from."""
-    tell = lru_cache(_ARGUMENTS_TOLD)(Telling(schemas).told)
+    telling = Telling(schemas)
+    tell = lru_cache(_ARGUMENTS_TOLD)(telling.told)
     edited = Edited(schemas, tell)
     reduce = lru_cache(_ARGUMENTS_TOLD)(reduced)
-    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, reduce, edited.is_changed)
+    return SchemaSource(graph, Definitions(schemas), Definitions(edited), telling, tell, reduce, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -152,12 +156,16 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
     required = encode([argument.name for argument in arguments if argument.required])
     listed = [_told(each, definitions.tell) for each in arguments]
     refs = definitions.told.refs_in(b"".join([argument.schema for argument in listed]))
+    before: tuple[Sequence[bytes], Mapping[str, bytes]] | None = None
     for detail in WHOLE:
         alone = Pieces(_properties(listed, detail, definitions), required)
         members = definitions.told.reached(refs, alone.room(limit), detail)
-        if members is None:
+        if members is None or (alone.properties, members) == before:  # nothing was left out
             continue
-        ending = _ending(members, refs, definitions)
+        before = alone.properties, members
+        ending = _ending(members, refs, definitions, alone.room(limit))
+        if ending is None:
+            continue
         whole = alone.leading_to(ending)
         if len(whole) <= limit:
             is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
@@ -171,9 +179,12 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
     return argument if told is argument.schema else msgspec.structs.replace(argument, schema=told)
 
 
-def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource) -> Mapping[str, bytes]:
-    """The definitions without cycles, since some clients lose the whole list of tools by one cycle."""
-    return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
+def _ending(
+    members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource, room: int
+) -> Mapping[str, bytes] | None:
+    """The definitions without cycles, since some clients lose the whole list of tools by one cycle. None if they become
+    too large."""
+    return ended(members, refs, definitions.told, room) if definitions.graph.is_endless(members) else members
 
 
 def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
@@ -186,28 +197,23 @@ def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSo
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
     """The outer levels that fit; in the last resort only the type of each argument."""
     decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
-    for depth in _DEPTHS:
-        alone = Pieces([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()], required)
-        members = _nearest(alone, definitions, limit)
+    levels = (
+        tuple([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()])
+        for depth in _DEPTHS
+    )
+    cuts = [Pieces(properties, required) for properties in dict.fromkeys(levels)]  # most have less than six levels
+    for share, alone in product(_SHARES, cuts):
+        refs = definitions.told.refs_in(b"".join(alone.properties))
+        room = alone.room(limit)
+        members = _ending(definitions.told.nearest(refs, room * share // 10), refs, definitions, room)
+        if members is None:
+            continue
         pruned = alone.leading_to(members)
         if len(pruned) <= limit:
             checked = _checked(alone, members)
             return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
     barest = Pieces([_property(name, encode(bare(schema))) for name, schema in decoded.items()], required)
     return InputSchema(barest, _checked(barest, {}), "everything but the arguments' types")
-
-
-def _nearest(alone: Pieces, definitions: SchemaSource, limit: int) -> Mapping[str, bytes]:
-    """Returns as many definitions without cycles as fit. The text in place of a cycle may be longer than the reference;
-    then it is tried again with less room."""
-    refs = definitions.told.refs_in(b"".join(alone.properties))
-    room = alone.room(limit)
-    while True:
-        members = _ending(definitions.told.nearest(refs, room), refs, definitions)
-        over = len(alone.leading_to(members)) - limit
-        if over <= 0 or room <= 0:
-            return members
-        room -= max(over, limit // _TRIES)
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:

@@ -107,7 +107,7 @@ class InFull:
         if isinstance(schema, bool):
             return Level({} if schema else {"not": {}}, [])
         told = _with_few_values(_with_prose(unrestricted(schema, _UNTOLD), schema, prose))
-        required = schema.get("required", ())
+        required = frozenset(schema.get("required", ()))
         parts = []
         followed: dict[str, JsonSchema | None] = {}
         for keyword, holder, key, part in parts_within(told):

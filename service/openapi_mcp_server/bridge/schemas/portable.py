@@ -133,12 +133,12 @@ class _Reader:
             level.keywords["enum"] = [*plain.values]
         if plain.properties or plain.type == "object":
             holder = level.keywords["properties"] = dict.fromkeys(plain.properties)
-            needed = [name for name in plain.required if name in plain.properties]
+            needed = dict.fromkeys(name for name in plain.required if name in plain.properties)
             for name, part in plain.properties.items():
                 is_needed = name in needed or says_needed(part)
                 level.parts.append(self._inner(holder, name, part, is_needed=is_needed, is_deeper=True))
             if needed:
-                level.keywords["required"] = needed
+                level.keywords["required"] = [*needed]
         if plain.items is not None:
             level.parts.append(self._inner(level.keywords, "items", plain.items, is_needed=True, is_deeper=False))
         return level

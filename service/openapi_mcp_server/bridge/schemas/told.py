@@ -38,9 +38,9 @@ _NO_NEWS = frozenset(
     {"", "string", "text", "str", "integer", "int", "number", "boolean", "bool", "object", "array", "file"}
 )
 """Common formats that say no more than the type."""
-MERGED_BYTES = 8 * 1024 * 1024
+MERGED_BYTES = 2 * 1024 * 1024
 """The most bytes that references with further keywords may add to all schemas of a document, since each is a copy: 300
-kB became 150 MB. Of 148 published documents one needs 60 kB, the others a tenth of that."""
+kB became 150 MB, and 8 MB took 3 s. Of 148 published documents one needs 60 kB, the others a tenth of that."""
 _FORMAT_CHARACTERS = 60
 _PATTERN_CHARACTERS = 120
 
@@ -80,6 +80,11 @@ class Telling:
         self._schemas = schemas
         self._left = MERGED_BYTES
 
+    @property
+    def is_full(self) -> bool:
+        """Whether references have added all that they may."""
+        return self._left < 0
+
     def told(self, schema: bytes) -> bytes:
         """An encoded schema in its listed form."""
         return encode(rewritten(decode(schema), self._part)) if _is_worth_a_look(schema) else schema
@@ -106,7 +111,7 @@ class Telling:
 
     def _merged(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A reference merged with its target. A recursive target is merged only once."""
-        if self._left < 0:
+        if self.is_full:
             return _plain_reference(schema)
         merged = top_level(Schema(msgspec.Raw(encode(schema))), self._schemas)
         self._left -= len(encode(merged))
@@ -184,22 +189,32 @@ def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
     return rest | ({"patternProperties": known} if known else {})
 
 
-def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
+def ended(
+    members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions, room: int
+) -> dict[str, bytes] | None:
     """Encoded definitions without cycles: a reference that would close a cycle becomes an open object with a note.
-    ``roots`` are the names that the arguments refer to."""
+    ``roots`` are the names that the arguments refer to. None if they take more than ``room`` bytes."""
     back: dict[str, set[str]] = {}
     done: set[str] = set()
     for root in roots:
         if root in members and root not in done:
             _walk(root, members, definitions, back, done)
-    return {name: _cut(member, back[name], members) if name in back else member for name, member in members.items()}
+    again = {DEFS + name: _again(name, members[name]) for name in frozenset[str]().union(*back.values())}
+    ending = {}
+    room += 1  # no comma stands after the last
+    for name, member in members.items():
+        ending[name] = _cut(member, back[name], again) if name in back else member
+        room -= len(ending[name]) + 1
+        if room < 0:
+            return None
+    return ending
 
 
 def _walk(
     root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
 ) -> None:
     """Walks depth first; a reference to a definition that is not finished closes a cycle."""
-    way = {root: iter(definitions.refs_in(members[root]))}
+    way = {root: iter(definitions.refs_of(members[root]))}
     while way:
         name = next(reversed(way))
         following = next(way[name], None)
@@ -209,13 +224,15 @@ def _walk(
         elif following in way:
             back.setdefault(name, set()).add(following)
         elif following not in done and following in members:
-            way[following] = iter(definitions.refs_in(members[following]))
+            way[following] = iter(definitions.refs_of(members[following]))
 
 
-def _cut(member: bytes, names: set[str], members: Mapping[str, bytes]) -> bytes:
+def _cut(member: bytes, names: set[str], again: Mapping[str, dict[str, Any]]) -> bytes:
+    """A definition with an open value in place of each reference to one of ``names``; ``again`` has these values by
+    reference."""
     decoded = decode(b"{" + member + b"}")
     [(name, schema)] = decoded.items()
-    ends = {DEFS + each: _again(each, members[each]) for each in names}
+    ends = {DEFS + each: again[DEFS + each] for each in names}
     cut = rewritten(schema, lambda part: ends.get(part.get("$ref", ""), part))
     return encode(name) + b":" + encode(cut)
 

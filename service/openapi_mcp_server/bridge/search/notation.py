@@ -7,7 +7,7 @@ Definitions keep their names and follow at the end. References are not replaced,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -126,7 +126,7 @@ def _short_object(schema: Mapping[str, Any], within: Contract, depth: int) -> st
     return f"{{{', '.join(told)}}}"
 
 
-def _member(name: str, kind: str, required: Sequence[str]) -> str:
+def _member(name: str, kind: str, required: Container[str]) -> str:
     shown = text.visible(name[:_VALUE_SHOWN]) + ("" if name in required else "?")
     return f"{shown}: {kind}" if kind else shown
 
@@ -198,7 +198,7 @@ class Types:
                 return _TYPES.get(name, name)
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> str:
-        required = schema.get("required", ())
+        required = dict.fromkeys(schema.get("required", ()))
         told = []
         for name, each in schema.get("properties", {}).items():
             about = limits(each)
@@ -221,7 +221,7 @@ def members(types: Types, schema: Schema, levels: int = _LINED) -> Iterator[str]
     if not isinstance(schema, dict) or not schema.get("properties"):
         yield types.told(schema)
         return
-    required = schema.get("required", ())
+    required = frozenset(schema.get("required", ()))
     yield "{"
     for name, each in schema["properties"].items():
         told = line(name, each, types, required=name in required, levels=levels - 1)

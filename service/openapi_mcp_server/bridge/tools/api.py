@@ -26,10 +26,14 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LEAST_LIMITS = SchemaLimits(input_bytes=2_000, output_bytes=500)
-"""The limits for the remaining tools after `DOCUMENT_BYTES` are reached."""
+"""The limits for the remaining tools after `DOCUMENT_BYTES` or `REACHED_BYTES` are reached."""
 DOCUMENT_BYTES = 64 * 1024 * 1024
 """The most bytes of the entries of all tools of a document. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
 operations that each reach the same 60 schemas would take half a gigabyte."""
+REACHED_BYTES, REACHED_TIMES = 32 * 1024 * 1024, 32
+"""The limit for bytes of named schemas that are put into tools, or tried: so many, or so many times the document, since
+each operation may reach all of them. 160 kB, 400 operations and 100 schemas that refer to 15 others each, took 6 s for
+1,000 times the document. Documents like Microsoft Graph's take 6 times, 124 published ones 5 times at most."""
 Made = TypeVar("Made")
 
 
@@ -77,3 +81,14 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     arguments: Once[Argument]
     bodies: body_shape.BodySchemas
     listings: listed.Listings
+
+    @property
+    def merges_no_more(self) -> bool:
+        """Whether references lose what stands beside them, since those before have added all that they may."""
+        return self.requests.telling.is_full or self.patches.telling.is_full
+
+    @property
+    def bytes_reached(self) -> int:
+        """Bytes of definitions that were put into the tools so far, or tried."""
+        own = (self.requests.told, self.requests.exact, self.patches.told, self.patches.exact, self.responses)
+        return sum(each.bytes_reached for each in own)

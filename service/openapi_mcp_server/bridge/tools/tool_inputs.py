@@ -147,7 +147,7 @@ def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: Notes
     """The parameters that are arguments. Left out with a note are those that credentials fill, those that every request
     has anyway, and optional ones that cannot be sent.
     """
-    holes, access = path_template.holes(operation.path), api.access(operation.security)
+    holes, access = frozenset(path_template.holes(operation.path)), api.access(operation.security)
     spanning = frozenset(overrides.multi_segment)
     sendable = []
     for declared in operation.parameters:

@@ -8,6 +8,7 @@ extensions. There are no notes within components, parameters and schemas, where 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -74,6 +75,8 @@ def note(names: Collection[str], known: Fields, dialect: str, pointer: str, note
     """Notes each unknown name of the object at ``pointer``."""
     for name in unknown(names, known, dialect):
         notes.add(child(pointer, name), "field_unknown", misnamed(name, known, dialect))
+        if notes.is_full:
+            break
 
 
 def misnamed(name: str, known: Fields, dialect: str) -> str:
@@ -87,13 +90,23 @@ def misnamed(name: str, known: Fields, dialect: str) -> str:
 
 def _near(name: str, fields: frozenset[str]) -> str | None:
     """The field with the longest common beginning, ignoring case and underscores; of two, the one of equal length."""
+    candidates = _by_beginning(fields).get(_plain(name)[:_ALIKE])
 
     def alike(field: str) -> tuple[int, int, str]:
         same = takewhile(lambda pair: pair[0] == pair[1], zip(_plain(name), _plain(field), strict=False))
         return len(list(same)), -abs(len(field) - len(name)), field
 
-    best = max(fields, key=alike)
-    return best if alike(best)[0] >= _ALIKE else None
+    return max(candidates, key=alike) if candidates else None
+
+
+@cache
+def _by_beginning(fields: frozenset[str]) -> dict[str, list[str]]:
+    """The fields by the letters that a name must begin with: most unknown names are like none, and a path item may have
+    thousands for each of its paths."""
+    found: dict[str, list[str]] = {}
+    for field in fields:
+        found.setdefault(_plain(field)[:_ALIKE], []).append(field)
+    return found
 
 
 def _plain(name: str) -> str:

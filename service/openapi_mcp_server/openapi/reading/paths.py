@@ -30,22 +30,9 @@ from openapi_mcp_server.openapi.reading.objects import (
 )
 from openapi_mcp_server.openapi.reading.parameters import RESERVED_HEADERS
 from openapi_mcp_server.openapi.reading.path_keys import PathKey
+from openapi_mcp_server.openapi.reading.shared_parts import SharedParts, parts_of
 from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened
-
-FIELDS_PER_OPERATION = 10
-"""The limit for fields of path items, as a multiple of the most operations of a document. Items have one to eight."""
-PARTS_PER_OPERATION = 10
-"""The limit for parameters, media types, tags, servers and alternatives of security, as a multiple of the most
-operations of a document. Operations can share these parts by a reference or by their path, but each part is read for
-every operation: 200 kB took 27 s. Kubernetes' 826 operations have 13,519."""
-REPEATED_BYTES, REPEATED_TIMES = 4 << 20, 4
-"""The limit for bytes of path items that are read again because several paths refer to them: so many bytes, or so many
-times the document. An item is read for each of its paths: 700 kB, half of it one description, took 2.5 GB. An API that
-serves its paths below ``/v1`` and ``/v2`` reads each item twice."""
-MAX_OPERATIONS = 200_000
-"""The most operations of one document, since references let any number of paths share them. The largest known document
-has 22,361."""
 
 PATH_CHARACTERS = 8_000
 """The length that RFC 9112 section 3 recommends for a whole request line. Every place below a path contains its key: a
@@ -91,11 +78,9 @@ class PathReader(Generic[D]):
         self.operations: list[Operation] = []
         self.skipped: list[SkippedOperation] = []
         self.callbacks = 0
-        self._fields = 0
-        self._parts = 0
-        self._referred: set[str] = set()
-        self._repeatable = max(REPEATED_BYTES, REPEATED_TIMES * len(source.document.json))
+        self._counts = SharedParts(len(source.document.json), max_operations)
         self._named: dict[str, tuple[str, str]] = {}
+        self._misnamed: dict[str, str] = {}
         self._dialect = dialect
         self._references = source.references
         self._notes = source.notes
@@ -117,7 +102,7 @@ class PathReader(Generic[D]):
                 self._path(key, Located(child(ROOT, home, key), value), is_taken=f"/{key}" in declared)
 
     def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
-        self._require_few_fields()
+        self._counts.require_few_fields()
         try:
             item = self._item(at)
             found = list(self._operations_of(item))
@@ -136,16 +121,16 @@ class PathReader(Generic[D]):
     def _item(self, at: Located) -> dict[str, Located]:
         """The fields of a path item with their places. Fields beside a ``$ref`` win over those of its target."""
         declared = read_map(at)
-        self._fields += len(declared)
+        self._counts.fields += len(declared)
         own = {name: at.member(value, name) for name, value in declared.items()}
         if own.pop("$ref", None) is None:
             return own
         target = self._references.resolve(at).target
         if wrong := stray(at, target, "path item"):
             raise SpecError(at.pointer, wrong)
-        self._require_few_repeated(at, target)
+        self._counts.require_few_repeated(at, target)
         beyond = read_map(target)
-        self._fields += len(beyond)
+        self._counts.fields += len(beyond)
         return {name: target.member(value, name) for name, value in beyond.items()} | own
 
     def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
@@ -158,7 +143,7 @@ class PathReader(Generic[D]):
                 yield (name,), name.upper(), place
             elif name == "additionalOperations" and self._version == "3.2":
                 additional = read_map(place)
-                self._fields += len(additional)
+                self._counts.fields += len(additional)
                 for method, value in additional.items():
                     if self._is_additional(method, place.member(value, method), item):
                         yield (name, method), method, place.member(value, method)
@@ -182,7 +167,8 @@ class PathReader(Generic[D]):
             place = item[name]
             if name.lower() in self._dialect.methods and name.lower() not in item:
                 continue
-            problem = fields.misnamed(name, fields.PATH_ITEM, self._version)
+            if (problem := self._misnamed.get(name)) is None:  # many paths may refer to one item
+                problem = self._misnamed[name] = fields.misnamed(name, fields.PATH_ITEM, self._version)
             members = opened(place.json)
             if isinstance(members, dict) and _OF_OPERATIONS & members.keys():
                 self._skip(SpecError(place.pointer, problem), name.upper(), key)
@@ -201,7 +187,7 @@ class PathReader(Generic[D]):
             return fault_of(error, at.pointer)
 
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
-        self._require_few_parts(at.pointer)
+        self._counts.require_few_parts(at.pointer)
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
         overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
@@ -220,7 +206,7 @@ class PathReader(Generic[D]):
         if isinstance(shared, SpecError):
             raise shared.kept() from shared
         _require_method(method, pointer)
-        self._require_few_parts(pointer)
+        self._counts.require_few_parts(pointer)
         declared = read(_operation, at)
         fields.note(read_map(at), fields.OPERATION, self._version, at.pointer, self._notes)
         self.callbacks += len(declared.callbacks or ())
@@ -249,13 +235,14 @@ class PathReader(Generic[D]):
             overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
             written="" if key.written == key.path else key.written,
         )
-        self._parts += len(shared.declarations) + _parts(made) + len(made.servers) * len(self._dialect.servers)
+        inherited = max(len(shared.declarations), len(made.parameters) - len(own))  # by the path, also undeclared
+        self._counts.parts += inherited + parts_of(made) + len(made.servers) * len(self._dialect.servers)
         return made
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
         """The parameters of a list at ``at``. Of two with the same name and location, the last counts."""
         found: dict[tuple[str, str], D] = {}
-        self._parts += len(declared or ())
+        self._counts.parts += len(declared or ())
         for index, value in enumerate(declared or ()):
             each = self._dialect.declaration(at.member(value, index))
             identity = _identity(each)
@@ -331,41 +318,11 @@ class PathReader(Generic[D]):
         if len(self.operations) + len(self.skipped) >= self._max_operations:
             raise SpecError(child(ROOT, "paths"), f"more than {self._max_operations:,} operations")
 
-    def _require_few_fields(self) -> None:
-        """Limits the fields of path items, since many paths may refer to one large item, which is read for each
-        path."""
-        limit = FIELDS_PER_OPERATION * self._max_operations
-        if self._fields > limit:
-            raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
-
-    def _require_few_repeated(self, at: Located, target: Located) -> None:
-        """Limits the bytes of repeated path items. A skipped path does not count, so that smaller items are still
-        read."""
-        size = memoryview(target.json).nbytes if target.pointer in self._referred else 0
-        if size > self._repeatable:
-            problem = f"its path item of {size:,} bytes is also that of other paths: too many bytes are read again"
-            raise SpecError(at.pointer, problem)
-        self._referred.add(target.pointer)
-        self._repeatable -= size
-
-    def _require_few_parts(self, pointer: str) -> None:
-        limit = PARTS_PER_OPERATION * self._max_operations
-        if self._parts > limit:
-            problem = f"the operations before it have more than {limit:,} parameters, media types and the like"
-            raise SpecError(pointer, problem)
-
 
 def _identity(declaration: Declaration) -> tuple[str, str]:
     """The key by which a parameter is unique (Parameter Object). Header names ignore case (RFC 9110 section 5.1)."""
     name = declaration.name.lower() if declaration.location == "header" else declaration.name
     return name, declaration.location
-
-
-def _parts(operation: Operation) -> int:
-    """The number of parts of an operation, without its parameters."""
-    media = sum(len(response.media) + len(response.headers) for response in operation.responses)
-    media += len(operation.body.media) if operation.body else 0
-    return media + len(operation.tags) + len(operation.security) + len(operation.servers)
 
 
 def _require_method(method: str, pointer: str) -> None:

@@ -8,7 +8,7 @@ A ``type`` beside a combination without values of that type admits nothing, eith
 beside ``oneOf`` of an enumeration and null (springdoc), or beside ``allOf`` of one. The combination is meant.
 
 An ``allOf`` may be part of its own reference (a cat whose mother is a cat with a rank). If it would be merged into
-itself, it is listed as any object.
+itself, it is listed by its other parts (an object with a rank).
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ MAX_MERGED_BYTES = 4 << 20
 """The most bytes of JSON of all merged objects of a direction, since they repeat their references; later ones are
 listed as any object."""
 _ANY_OBJECT = {"type": "object"}
+_CLOSING = frozenset({"additionalProperties", "unevaluatedProperties"})
+_TOO_MUCH = f"all parts of such allOf before this one take over {MAX_MERGED_BYTES:,} bytes; any object is taken here"
 
 Path = tuple[str | int, ...]
 Tell = Callable[[Path, str], None]
@@ -90,7 +92,7 @@ class Settling:
         if not isinstance(value, dict):
             return value
         if "allOf" in value and self._contradicts_itself(value):
-            tell(path, _MERGED)
+            tell(path, _MERGED if self._left >= 0 else _TOO_MUCH)
             return self._merged(value, path)
         return self._repaired(value, path, tell)
 
@@ -217,11 +219,13 @@ class Settling:
 
     def _merged(self, schema: dict[str, Any], path: Path) -> dict[str, Any]:
         """Merges to one object; keywords that stay beside it may have properties, too."""
-        made_of = self._outline(schema).made_of
-        is_within_itself = any(made_of & around for around in self._within)
-        if is_within_itself or len(self._within) == MAX_WITHIN or self._left < 0:
+        rest = self._without_itself(schema)
+        if not rest or len(self._within) == MAX_WITHIN or self._left < 0:
             return _ANY_OBJECT
-        merged = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
+        made_of = self._outline(rest).made_of
+        merged = top_level(Schema(msgspec.Raw(msgspec.json.encode(rest))), self._definitions)
+        if rest is not schema:  # other properties may be those of what was left out
+            merged = _ANY_OBJECT | {key: each for key, each in merged.items() if key not in _CLOSING}
         self._left -= len(msgspec.json.encode(merged))
         self._within.append(made_of)
         try:
@@ -231,6 +235,16 @@ class Settling:
         if "additionalProperties" in merged and any(keyword in merged for keyword in _COMBINED):
             merged["unevaluatedProperties"] = merged.pop("additionalProperties")
         return merged
+
+    def _without_itself(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A combination without the parts that it would be merged into; empty if nothing is left."""
+        around = frozenset[str]().union(*self._within)
+        if around.isdisjoint(self._outline(schema).made_of):
+            return schema
+        own = {key: value for key, value in schema.items() if key not in {"$ref", "allOf"}}
+        named = [{"$ref": schema["$ref"]}] if "$ref" in schema else []
+        parts = [part for part in (*named, *schema["allOf"]) if around.isdisjoint(self._outline(part).made_of)]
+        return own | ({"allOf": parts} if parts else {})
 
     def _refuses_default(self, schema: dict[str, Any]) -> bool:
         if "$ref" not in schema and "allOf" not in schema:

@@ -7,7 +7,7 @@ each name all nine (2.7 kB) took 38 s. Without these two keywords they compile i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -41,6 +41,7 @@ class Unevaluated:
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
         self._next: dict[str, list[str]] = {}
+        self._ways: dict[tuple[str, ...], int] = {}
         self._left_of_definitions = MAX_STEPS
         self._left = 0  # of the current schema
 
@@ -83,7 +84,10 @@ class Unevaluated:
         present = [keyword for keyword in _KEYWORDS if keyword in schema]
         if not present:
             return schema
-        steps = len(present) * self._steps(list(_in_place(schema)), MAX_STEPS_OF_ONE)
+        names = tuple(_in_place(schema))
+        if names not in self._ways:
+            self._ways[names] = self._steps(names, MAX_STEPS_OF_ONE)
+        steps = len(present) * self._ways[names]
         if steps <= MAX_STEPS_OF_ONE and steps <= self._left:
             self._left -= steps
             return schema
@@ -92,7 +96,7 @@ class Unevaluated:
             tell((*path, keyword), too_many)
         return {keyword: each for keyword, each in schema.items() if keyword not in present}
 
-    def _steps(self, names: list[str], most: int) -> int:
+    def _steps(self, names: Sequence[str], most: int) -> int:
         """The steps on all paths from some definitions that visit none twice. Counting stops soon after ``most``."""
         count, on_way = 0, dict[str, None]()
         ahead = [iter(names)]

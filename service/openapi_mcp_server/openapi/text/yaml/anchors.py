@@ -10,6 +10,10 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text.source import DocumentLimits, place, too_deep
 from openapi_mcp_server.openapi.text.yaml.scalars import Scalar
 
+ADDED_BYTES, ADDED_TIMES = 4 << 20, 10
+"""The limit for bytes that aliases add: so many, or so many times the text. 37 kB whose 1,600 paths are aliases of one
+with 400 parameters took 9 s and 413 MiB."""
+
 Value: TypeAlias = "Scalar | list[Value] | dict[str, Value]"
 
 
@@ -38,6 +42,7 @@ class Anchors:
         self._limits = limits
         self._anchored: dict[str, _Anchored | None] = {}  # None while the value is being read
         self._added = 0  # bytes, by aliases
+        self._most_added = max(ADDED_BYTES, ADDED_TIMES * len(text))
         self._deepest = 0
 
     def enter(self, depth: int, offset: int) -> None:
@@ -72,6 +77,10 @@ class Anchors:
         self._deepest = max(self._deepest, depth - 1 + anchored.levels)
         if self._deepest > self._limits.depth:
             raise too_deep(self._limits, place(self._text, offset))
+        if self._added > self._most_added:
+            raise SpecError(
+                place(self._text, offset), f"aliases add more than {self._most_added:,} bytes to the document"
+            )
         if len(self._text) + self._added > self._limits.expanded_bytes:
             limit = self._limits.expanded_bytes
             raise SpecError(place(self._text, offset), f"aliases expand the document to more than {limit} bytes")
