@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, is_heavy
-from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.arguments.check import CheckedArguments, at_once, check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.by_parts import take_apart
 from openapi_mcp_server.bridge.media.content import resource_uri
@@ -60,6 +60,7 @@ COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
 _FILTERS = "openapi_mcp_server.bridge.results.response_filter"
+_SEARCH = "openapi_mcp_server.bridge.search.mode"
 
 Write = Callable[[Select | None], ToolResult]
 """Makes the result of an answer, after a filter."""
@@ -188,7 +189,7 @@ class Calls:
             return await self._rendered(write, answered, select, draft)
         except ServiceError as error:
             draft.error = type(error).__name__
-            return from_error(_mended(error, tool, draft), tool)
+            return from_error(await _mended(error, tool, draft), tool)
 
     async def _note(self, arguments: msgspec.Raw, draft: Draft) -> None:
         """Keeps the arguments for the record, without what REDACT hides."""
@@ -201,7 +202,9 @@ class Calls:
 
     async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> _Prepared:
         if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
-            return _prepare(tool, arguments)
+            checked = at_once(tool, arguments)
+            if checked is not None:
+                return _built(tool, arguments, checked)
         with self._turn(draft):
             prepared = await self._aside.do(partial(_prepare, tool, arguments), draft.client)
             draft.waited_seconds = draft.seconds()
@@ -326,12 +329,13 @@ def _text(said: str) -> ToolResult:
     return ToolResult(content=(TextContent(said),))
 
 
-def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
+async def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
     """Tells a model how wrong arguments must look, if no list has shown it all of the operation's arguments."""
     has_seen = not draft.stands_for_all and not tool.input.is_shortened
     if has_seen or not isinstance(error, ArgumentError):
         return error
-    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+    await _import(_SEARCH)
+    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported by now
 
     return mode.mended(error, tool)
 
@@ -348,7 +352,10 @@ class _Prepared(NamedTuple):
 
 def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
     """Raises ArgumentError."""
-    checked = check(tool, arguments)
+    return _built(tool, arguments, check(tool, arguments))
+
+
+def _built(tool: Tool, arguments: msgspec.Raw | None, checked: CheckedArguments) -> _Prepared:
     given = checked.values
     expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
     request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
@@ -359,13 +366,17 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
 
 
 async def _selection(expression: str) -> Selection:
-    """Raises ArgumentError. Importing jmespath takes 7 to 30 ms. Few calls need it, and the first one imports it in a
-    thread."""
-    if _FILTERS not in sys.modules:
-        await trio.to_thread.run_sync(import_module, _FILTERS)
+    """Raises ArgumentError."""
+    await _import(_FILTERS)
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - imported by now
 
     return response_filter.selection(expression)
+
+
+async def _import(module: str) -> None:
+    """Imports what few calls need, in a thread: it takes 7 to 30 ms."""
+    if module not in sys.modules:
+        await trio.to_thread.run_sync(import_module, module)
 
 
 async def _report_progress(token: RequestId, notify: Notify) -> None:

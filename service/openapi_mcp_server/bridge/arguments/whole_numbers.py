@@ -23,12 +23,17 @@ _EXACT = Context(prec=2 * MAX_MAGNITUDE)
 """The usual 28 digits would round the half of 1e30 away."""
 
 
+def may_be_in(raw: bytes) -> bool:
+    """Whether arguments may hold such a number, unless they are large."""
+    return _MAYBE.search(raw) is not None
+
+
 def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
     """Valid arguments, unless they are large, with whole numbers as integers where only integers fit.
 
     The validator knows the places: with a half added, the number there is of the wrong type.
     """
-    if len(raw) > validation.SMALL_BYTES or not _MAYBE.search(raw):
+    if len(raw) > validation.SMALL_BYTES or not may_be_in(raw):
         return values
     if not validation.can_explain(schema, values, len(_MAYBE.findall(raw))):
         return values

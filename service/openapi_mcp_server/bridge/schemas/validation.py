@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from openapi_mcp_server.bridge.media.by_parts import count
-from openapi_mcp_server.bridge.schemas import edits, innermost, weight
+from openapi_mcp_server.bridge.schemas import digits, edits, innermost, weight
 from openapi_mcp_server.bridge.schemas.excerpt import LEVELS, Excerpt
 from openapi_mcp_server.bridge.schemas.visits import Visits
 from openapi_mcp_server.bridge.text import shorten
@@ -45,14 +45,24 @@ MULTIPLYING = 100_000
 """Schemas that may apply at one place of a value, from which on it is looked at how many do. jsonschema-rs goes all
 ways to a definition anew, unless it is one that leads back to itself: where each of 30 names the next one twice, 300
 bytes took 100 s."""
-ERROR_WORK = 14_000
-"""The same where errors are made: about 100 ms."""
+ERROR_WORK = 4_000
+"""The same where errors are made: about 30 ms, in one call into C."""
 ERROR_VISITS = 2 * ERROR_WORK
 """Visits of schemas where errors are made, alternatives of alternatives counted as often as they are met. Not all make
 one: schemas that only lead to others are counted as well."""
+QUICK_WORK = 500
+"""The same for arguments whose errors are made on the event loop: 4 ms."""
 LEAST_SEARCHED = 50
 """Values that are searched for errors however many schemas there are."""
+COMPARISONS = 30_000
+"""Pairs of numbers that are compared (`digits`): 30 ms."""
+LEAST_OF_CHOICES = 20
+"""The same before fewer levels are searched."""
 
+_TOO_MANY_NUMBERS = (
+    "The arguments hold too many numbers, or too long ones, to be compared with those of the tool's schema; give fewer,"
+    " or fewer digits."
+)
 _LEVELS_OF_A_PART = 3
 """Levels that are looked into of a part that is checked by itself."""
 _STEP_LENGTH = 60
@@ -117,6 +127,8 @@ def compiled(schema: bytes, size: int = 0) -> Validator:
 
 def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
     """Raises ArgumentError for arguments of so many values that checking them would take too long."""
+    if compares_too_much(values, schema, text):
+        raise ArgumentError(_TOO_MANY_NUMBERS)
     if len(text) <= SMALL_BYTES:
         if text.count(b"{") + text.count(b"[") > 1 and multiplies(values, schema):
             problem = "The arguments are nested too deep for the alternatives of the tool's schema to be checked"
@@ -134,11 +146,32 @@ def multiplies(value: object, schema: bytes) -> bool:
     return Visits(schema, VALUE_WORK).of(value, LEVELS) >= VALUE_WORK
 
 
+def compares_too_much(value: object, schema: bytes, text: bytes | None = None) -> bool:
+    """Whether too many numbers of a value are compared with too many others, or too long ones with any. ``text``: its
+    JSON, which nearly always shows at once that there are none of these."""
+    if text is not None and not digits.are_many(text):
+        return False
+    others = weight.numbers_to_choose_from(schema)
+    if text is None or digits.are_long(text):
+        others = others._replace(bounds=weight.bounds(schema))
+    if not any(others) or digits.comparisons(value, others, COMPARISONS) <= COMPARISONS:
+        return False
+    return digits.Comparisons(schema, COMPARISONS).of(value, LEVELS) >= COMPARISONS
+
+
 def can_explain(schema: bytes, value: object, wrong: int) -> bool:
     """Whether the errors of a value may be asked for, so many parts of which are wrong."""
-    if wrong * weight.of(schema).schemas > ERROR_WORK:
+    if wrong * weight.of(schema).errors > ERROR_WORK:
         return False
     return not _has_choices(schema) or Visits(schema, ERROR_VISITS).of(value, LEVELS) < ERROR_VISITS
+
+
+def is_quick(value: object, schema: bytes, text: bytes) -> bool:
+    """Whether all errors of a value, whose JSON is ``text``, are made in a moment."""
+    values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    if values * weight.of(schema).errors > QUICK_WORK:
+        return False
+    return not _has_choices(schema) or Visits(schema, QUICK_WORK).of(value, LEVELS) < QUICK_WORK
 
 
 def _has_choices(schema: bytes) -> bool:
@@ -147,18 +180,16 @@ def _has_choices(schema: bytes) -> bool:
 
 def affordable(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
     """The part of a value that is searched for errors."""
-    values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
-    begun = Excerpt(whole, values)
-    if not _has_choices(schema):
-        return begun
-    visits = Visits(schema, ERROR_VISITS)
-    if visits.of(begun.value, LEVELS) < ERROR_VISITS:
-        return begun
+    visits = Visits(schema, ERROR_VISITS) if _has_choices(schema) else None
+    for values in (max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).errors), LEAST_OF_CHOICES):
+        begun = Excerpt(whole, values)
+        if visits is None or visits.of(begun.value, LEVELS) < ERROR_VISITS:
+            return begun
     least, most = 0, LEVELS  # the levels that can be afforded lie between
     while most - least > 1:
         middle = (least + most) // 2
         least, most = (middle, most) if visits.of(begun.value, middle) < ERROR_VISITS else (least, middle)
-    return Excerpt(whole, values, least)
+    return Excerpt(whole, LEAST_OF_CHOICES, least)
 
 
 def _count(value: object) -> int:
@@ -180,6 +211,8 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
 
     Raises ArgumentError where it does not fit and its beginning does not show why.
     """
+    if compares_too_much(values, schema):  # numbers that were read in texts are among them
+        raise ArgumentError(_TOO_MANY_NUMBERS)
     validator = compiled(schema, size)
     if validator.is_valid(values):
         return []
