@@ -35,7 +35,7 @@ from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.pausing import in_turns, make_way, pausing_by
 from scripted import SERVER, ScriptedApi, gateway, ok, tool, unchanged
-from stepped import Longest
+from stepped import Longest, Step
 
 STEP_MS = 20.0
 """Of CPU, for the longest step of the loop."""
@@ -403,6 +403,40 @@ def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budge
         message = await built.read(len(said), partial(from_line, said, "2025-11-25"))
         if isinstance(message, Call):
             await built.answer(message, "http")
+
+    longest = Longest()
+    with uncollected():
+        trio.run(main, instruments=[longest])
+    assert longest.step.cpu_ms < STEP_MS, longest.step
+
+
+BESIDE = {f"k{number:x}": 1 for number in range(large.ARGUMENTS_BYTES // 12)}
+SEARCHING = {
+    "an operation's name": ("call_operation", {"name": "send " * (large.ARGUMENTS_BYTES // 5)}),
+    "a name to describe": ("describe_operation", {"name": "send " * (large.ARGUMENTS_BYTES // 5)}),
+    "arguments in others": (
+        "call_operation",
+        {"name": "sendJson", "arguments": {"body": {"objects": large.objects()}}},
+    ),
+    "members beside": ("call_operation", {"name": "sendJson", **BESIDE}),
+    "members of a search": ("search_operations", {**BESIDE, "x": None}),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_nor_does_it_in_search_mode(name: str) -> None:
+    asked, given = SEARCHING[name]
+    serving = Serving(server=SERVER, call_seconds=300.0, mode="search")
+    built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
+    arguments, _ = msgspec.Raw(msgspec.json.encode(given)), api()  # made before the loop runs
+    call = Call(
+        id=1, method="tools/call", version="2025-11-25", size=len(bytes(arguments)), name=asked, arguments=arguments
+    )
+
+    async def main() -> None:
+        await built.answer(msgspec.structs.replace(call, arguments=None), "http")  # which makes what is kept
+        longest.step = Step()
+        await built.answer(call, "http")
 
     longest = Longest()
     with uncollected():

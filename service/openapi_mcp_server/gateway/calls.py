@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import anyio
 import msgspec
@@ -62,6 +62,7 @@ COERCED = "openapi-mcp-server/coerced"
 _FILTERS = "openapi_mcp_server.bridge.results.response_filter"
 _SEARCH = "openapi_mcp_server.bridge.search.mode"
 
+Read = TypeVar("Read")
 Write = Callable[[Select | None], ToolResult]
 """Makes the result of an answer, after a filter."""
 
@@ -115,13 +116,14 @@ class Calls:
             if call.name == SEARCH:
                 outcome = _text(await self._found(served, offer, call, draft))
             elif call.name == DESCRIBE:
-                about = asking.read(asking.Describe, call.arguments)
+                about = await self._read(call, partial(asking.read_name, call.arguments), draft)
                 draft.denied = denied(served, offer, about.name)
                 outcome = _text(mode.describe(offer, served.catalog, draft.permit, about.name, about.type))
             else:
-                wanted = asking.operate(call.arguments)
+                wanted = await self._read(call, partial(asking.operate, call.arguments), draft)
                 draft.denied = denied(served, offer, wanted.name)
-                tool, arguments = mode.invocation(offer, served.catalog, draft.permit, call.name, wanted)
+                find = partial(mode.invocation, offer, served.catalog, draft.permit, call.name, wanted)
+                tool, arguments = await self._read(call, find, draft)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
                 outcome = await self._reported(served, plain, arguments, draft, notify, hold)
         except ArgumentError as error:
@@ -133,13 +135,22 @@ class Calls:
         """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
-        asked, index = asking.read_search(call.arguments), await served.index.get()
+        asked = await self._read(call, partial(asking.read_search, call.arguments), draft)
+        index = await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()
         with self._turn(draft):
             return await self._aside.do(find, draft.client)
         raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
+
+    async def _read(self, call: Call, read: Callable[[], Read], draft: Draft) -> Read:
+        """Reads the arguments of one of the four tools, large ones in a thread. Raises ArgumentError."""
+        if call.arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(call.arguments))):
+            return read()
+        with self._turn(draft):
+            return await self._aside.do(read, draft.client)
+        raise ArgumentError(f"{self._why_no_turn()}; give less, or call again later")
 
     def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
         draft.result = outcome
