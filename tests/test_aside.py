@@ -22,6 +22,7 @@ from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, REST_EVERY_SECONDS, As
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.media.exact_json import decode
 from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.request import build
@@ -39,6 +40,8 @@ from stepped import Longest, Step
 
 STEP_MS = 20.0
 """Of CPU, for the longest step of the loop."""
+LONG_CALL_MS = 80.0
+"""The same for one call into C that reads a text of 4 MB."""
 
 
 class Gate:
@@ -477,6 +480,24 @@ def test_work_makes_way_all_along(name: str) -> None:
     with uncollected():
         copy_context().run((stretch := Stretch()).of, partial(_work, call, called))
     assert stretch.longest < STEP_MS
+
+
+def _ping(name: str) -> bytes:
+    return b'{"jsonrpc":"2.0","id":1,"method":"ping","\\u0061%b":1}' % name.encode()
+
+
+NAMES = {"plain": "x" * large.ARGUMENTS_BYTES, "escaped": "\\u0061" * (large.ARGUMENTS_BYTES // 6)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "read", [lambda text: from_line(_ping(text), ""), lambda text: decode(b'{"a" :"%b"}' % text.encode())]
+)
+def test_a_long_text_is_read_in_short_calls(name: str, read: Callable[[str], object]) -> None:
+    """As a name of a message, and within arguments."""
+    with uncollected():
+        copy_context().run((stretch := Stretch()).of, partial(read, NAMES[name]))
+    assert stretch.longest < LONG_CALL_MS
 
 
 def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_lost() -> None:

@@ -34,7 +34,7 @@ _ENTRIES = 100
 _HIDING = re.compile(rb"[ \t\r\n]:|\\u00(?:22|3[aA])")
 """White space before a colon, and the escapes of `":` in a string: `_names` counts neither."""
 _SIGN_BYTES = 6
-_STRING_OR_NAME = re.compile(rb'"(?>(?:[^"\\]++|\\.)*)"?([ \t\r\n]*+:)?', re.DOTALL)
+_STRING_OR_NAME = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?([ \t\r\n]*+:)?', re.DOTALL)
 _STRINGS_AT_ONCE = 500
 """Strings that are looked at before it makes way: 0.1 ms."""
 

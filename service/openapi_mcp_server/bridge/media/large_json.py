@@ -22,7 +22,7 @@ _AT_ONCE = 500
 """Signs that are counted between two pauses: 0.1 ms."""
 _TOKENS = 100_000
 """The most tokens of one array or object that are looked at one by one."""
-_STRING = r'"(?>(?:[^"\\]++|\\.)*)"?'
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _SIGN = re.compile(rf"{_STRING}|([,:\[{{])".encode(), re.DOTALL)
 _LEVELS = 5
 """Levels of nesting that a single match passes over."""
