@@ -27,9 +27,10 @@ def head(about: About) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     yield f"Written by `scripts/bench` on {about.date}: version {about.version}, Python {about.python},"
-    yield f"{about.machine}, {about.cores} cores, load {about.load}. CPU of the server's processes a call, client and"
-    yield "API not counted: the middle one of the rounds, least and most in brackets; all in turn. The ratios to this"
-    yield "server hold elsewhere, the microseconds do not. Behind each call is one small GET."
+    yield f"{about.machine}, {about.cores} cores, load {about.load}. The figures of a call are the CPU of the server's"
+    yield "processes, without client and API: the median of the rounds, with least and most in brackets. The servers"
+    yield "take turns in each round. The ratios to this server hold elsewhere, the microseconds do not. Each call makes"
+    yield "one small GET."
 
 
 def picture(name: str) -> Iterator[str]:
@@ -150,8 +151,8 @@ def steps(found: Mapping[str, Sequence[Beside]]) -> Iterator[str]:
         )
         yield f"| {name} | {step:.1f} | {alone:.2f} | {worst:.1f} | {worst / alone:.0f} | {held:.1f} |"
     yield ""
-    yield "A small call is asked all the time beside the large one. Longest and worst: the middle of the rounds; the"
-    yield "latter counts what else the machine did. The last column does not: CPU of the server while that call waited."
+    yield "Small calls are made all the time beside the large one. All figures are medians of the rounds. The worst"
+    yield "wait includes other work of the machine. The last column does not: it is the server's CPU in that time."
 
 
 def starts(documents: Sequence[Document]) -> Iterator[str]:
@@ -161,7 +162,7 @@ def starts(documents: Sequence[Document]) -> Iterator[str]:
         for name, found in document.servers.items():
             yield f"| {document.name}, {document.megabytes:.1f} MB | {name} | {' | '.join(_started(found))} |"
     yield ""
-    yield "Over stdio; the least of three rounds, or one where it takes long. Cached: with `CACHE_DIR`, after a start."
+    yield "Over stdio; the least of three rounds, or one if it takes long. Cached: a later start, with `CACHE_DIR`."
     missing = {*DOCUMENTS} - {each.name for each in documents}
     if missing:
         yield f"Not measured, since OPENAPI_SPECS_DIR has no such document: {', '.join(sorted(missing))}."
@@ -179,7 +180,7 @@ def growth(grown: Sequence[Growth]) -> Iterator[str]:
         cost = ", ".join(f"{many:,}: {value:,.4g}" for many, value in one.points)
         yield f"| {one.what}: {one.cost} | {cost} | {one.exponent():.2f} |"
     yield ""
-    yield "Of answers up to 1 MB every row loses detail before any row goes. Longer ones lose rows alone: less work."
+    yield "In answers up to 1 MB, all rows lose detail before any is dropped. Longer ones only lose rows: less work."
 
 
 TABLES: dict[str, Callable[[Any], Iterator[str]]] = {

@@ -101,6 +101,29 @@ def test_a_callers_token_is_exchanged_and_the_api_sees_only_the_new_one(api: Rec
         assert not [asked for asked in api.asked if any(token in repr(asked) for token in tokens.values())]
 
 
+# What an API repeats
+
+
+def test_fixed_values_that_are_credentials_are_hidden_in_a_failure_and_others_are_not(tmp_path: Path) -> None:
+    basic = "YTpiOmM6ZDplOmY="
+    secret = {"X-Api-Key": "k-0123456789", "X-Auth": f"Basic {basic}", "Subscription-Key": "sub-0123456789"}
+    plain = {"Notion-Version": "2022-06-28", "X-Tenant": "acme-corporation", "X-Short-Key": "k-01"}
+    query = {"access_token": "q/0123456789", "region": "eu-central-1"}
+
+    def refused(asked: Asked) -> Answer:
+        said = {"headers": [asked.headers[name.lower()] for name in (*secret, *plain)], "target": asked.target}
+        return 400, {"X-Seen": asked.headers["x-api-key"]}, msgspec.json.encode(said)
+
+    with recording(refused) as api:
+        (tmp_path / "openapi.json").write_bytes(document(api.url))
+        here = {**HTTP, "API_SPEC_PATH": str(tmp_path / "openapi.json")}
+        headers, parameters = (msgspec.json.encode(each).decode() for each in (secret | plain, query))
+        with started(**here, EXTRA_HEADERS=headers, EXTRA_QUERY=parameters) as one:
+            said = str(result(one.url))
+    assert [value for value in (*secret.values(), basic, "0123456789") if value in said] == []
+    assert [value for value in (*plain.values(), "eu-central-1") if value not in said] == []
+
+
 # Secrets in files
 
 
@@ -208,7 +231,8 @@ def test_a_document_that_is_not_there_yet_is_waited_for_and_the_server_not_ready
             assert fetch(f"{base}/livez")[0] == 200
             assert fetch(f"{base}/readyz")[0] == 503
             assert fetch(f"{base}/ping")[0] == 503
-            assert post(f"{base}/mcp", message("ping"))[0] == 503
+            status, headers, _ = fetch(f"{base}/mcp", "POST", message("ping"), origin="http://localhost:6274")
+            assert (status, headers["access-control-allow-origin"]) == (503, "http://localhost:6274")
             assert server.url == base + "/mcp"
             assert until(lambda: fetch(f"{base}/readyz")[0] == 200)
             assert "x" not in seen(server.url)
@@ -249,6 +273,27 @@ def test_a_token_endpoint_that_gives_none_is_told_of_at_the_start_and_the_server
         assert (said["api"], "no connection to http://127.0.0.1" in str(said["problem"])) == ("api", True)
         assert fetch(url.removesuffix("/mcp") + "/readyz")[0] == 200
         assert "no token for api" in str(result(url))
+
+
+def test_aws_keys_that_cannot_be_had_are_told_of_at_the_start_and_the_server_is_ready(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{_free_port()}/keys"
+    with started(**_signing(tmp_path), AWS_CONTAINER_CREDENTIALS_FULL_URI=nobody) as server:
+        url = server.url
+        before = (line for line in server.log if line["message"] == "no AWS credentials")
+        said = next(before, None) or server.wait_for("^no AWS credentials$")
+        assert (said["api"], "no connection to http://127.0.0.1" in str(said["problem"])) == ("api", True)
+        assert fetch(url.removesuffix("/mcp") + "/readyz")[0] == 200
+
+
+def test_where_no_aws_keys_can_be_the_start_ends_with_what_to_set(tmp_path: Path) -> None:
+    done = run("serve", **_signing(tmp_path), AWS_EC2_METADATA_DISABLED="true")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("openapi-mcp-server: AUTH_TYPE: no AWS credentials: set AWS_ACCESS_KEY_ID")
+
+
+def _signing(folder: Path) -> dict[str, str]:
+    (folder / "openapi.json").write_bytes(document("https://api.example.com"))
+    return {**HTTP, "API_SPEC_PATH": str(folder / "openapi.json"), "AUTH_TYPE": "aws_sigv4"}
 
 
 def test_the_first_call_finds_the_token_that_was_asked_for_ahead(api: Recording) -> None:

@@ -102,6 +102,33 @@ def test_a_signal_while_the_document_is_fetched_ends_at_once(number, code):
                 assert server.process.stderr.read() == b""
 
 
+IMPATIENT = """
+import os, runpy, signal, sys
+
+class Impatient:
+    def find_spec(name, path=None, target=None):
+        if name.startswith("openapi_mcp_server.") and name != "openapi_mcp_server.__main__":
+            os.kill(os.getpid(), signal.%s)
+
+sys.meta_path.insert(0, Impatient)
+runpy.run_module("openapi_mcp_server", run_name="__main__")
+"""
+"""The program, for somebody who presses Ctrl-C as soon as it imports anything of its own."""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_program_is_imported_ends_it_at_once(number, code):
+    done = subprocess.run(
+        command("--version", program=("-c", IMPATIENT % number.name)),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
 def test_a_log_that_nobody_reads_stops_no_call():
     with started("demo", "--port", "0", LOG_LEVEL="DEBUG") as server:
         host, port = server.url.removeprefix("http://").removesuffix("/mcp").split(":")

@@ -152,6 +152,21 @@ def test_a_search_may_be_narrowed(narrowed: dict[str, str], names: list[str]) ->
     assert [name for name in ("listPets", "createPet", "closeShop") if f"{name}(" in found] == names
 
 
+NFC, NFD = "Caf\u00e9s", "Cafe\u0301s"
+"""One name in the two spellings of Unicode."""
+
+
+@pytest.mark.parametrize("asked", [NFC, NFD, NFC.upper(), "Caf\u200b\u00e9s"])
+@pytest.mark.parametrize("written", [NFC, NFD])
+def test_an_area_and_a_place_are_found_in_either_spelling_of_unicode(written: str, asked: str) -> None:
+    brew = operation("POST", f"/{written}/brew", operation_id="brew", tags=(written,))
+    built = served_gateway(tools=catalog(LIST_PETS, brew))
+    assert text(built, call("search_operations", query="", tag=asked)).splitlines()[0].startswith("1. brew(")
+    assert f"tag={NFC!r}" in error_text(built, call("describe_operation", name=asked))
+    if asked == asked.capitalize():
+        assert "brew" in text(built, call("describe_operation", name=f"POST /{asked}/brew"))
+
+
 @pytest.mark.parametrize("open_choice", [{"method": ""}, {"method": "any", "tag": "ALL"}, {"limit": 0, "offset": -1}])
 def test_what_narrows_nothing_is_as_good_as_left_out(open_choice: dict[str, Any]) -> None:
     asked = text(served_gateway(), call("search_operations", query="pets"))

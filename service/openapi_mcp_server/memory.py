@@ -141,15 +141,19 @@ class Budget:
 
 
 class Hold(_Account):
-    """The account of one message, or of one call of a batch, which counts towards the batch's account."""
+    """The account of one message, or of one call of a batch, which counts towards the batch's account.
 
-    __slots__ = ("_budget", "client", "is_part")
+    ``may_be_sent``: whether an API may have received a request for it. The upstream sets it when it sends.
+    """
+
+    __slots__ = ("_budget", "client", "is_part", "may_be_sent")
 
     def __init__(self, budget: Budget, client: str, above: _Account, *, is_part: bool = False) -> None:
         super().__init__(_OF_MESSAGE, above)
         self._budget = budget
         self.client = client
         self.is_part = is_part
+        self.may_be_sent = False
 
     def part(self) -> Hold:
         """Opens a hold for one call of a batch. It is closed with its batch. Raises NoRoom."""
@@ -213,10 +217,11 @@ class _Waiting:
 
 
 class _Free(Hold):
-    """Counts nothing, and has room for everything."""
+    """Counts nothing, and has room for everything. Many calls may share it, so it never says that nothing was sent."""
 
     def __init__(self) -> None:
         super().__init__(UNBOUNDED, "", _Account(()))
+        self.may_be_sent = True
 
     def part(self) -> Hold:
         return self

@@ -128,7 +128,7 @@ def test_a_path_without_an_endpoint_is_found(demo: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ((), "doctor: of what? --server URL"),
+        ((), "doctor: give --server URL"),
         (("--server", "localhost:8000"), "--server: 'localhost:8000' must start with"),
         (("--server", "http://127.0.0.1:9", "--idle", "x"), "--idle: 'x' must be a whole number"),
         (("--server", "http://127.0.0.1:9", "--token-file", "nowhere"), "--token-file: cannot read nowhere"),

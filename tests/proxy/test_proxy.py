@@ -274,6 +274,32 @@ def test_other_paths_are_not_there(front, path):
 
 
 @pytest.mark.parametrize(
+    ("path", "changes", "status"),
+    [
+        ("/v1/mcp", {}, 404),
+        ("/mcp", {"body": b"x" * 5 * 2**20}, 413),
+        ("/mcp", {"authorization": "x" * 20_000}, 431),
+        ("/mcp", {"content_type": "text/plain"}, 415),  # the worker's own
+    ],
+)
+def test_an_allowed_web_page_reads_why_it_is_refused(front, path, changes, status):
+    page = {"origin": "http://localhost:6274"}
+    with sent(front.port, "OPTIONS", path, access_control_request_method="POST", **page) as preflight:
+        assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, page["origin"])
+    with sent(front.port, "POST", path, **{"body": PING, **changes, **page}) as response:
+        assert response.status == status
+        assert response.headers["access-control-allow-origin"] in {"*", page["origin"]}
+        assert msgspec.json.decode(response.read())["error"]["message"]
+
+
+def test_a_stranger_s_page_learns_nothing_of_a_host_that_is_not_served(front):
+    for method in ("OPTIONS", "POST"):
+        with sent(front.port, method, "/mcp", host="evil.example", origin="http://evil.example") as response:
+            assert response.status == 421
+            assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
     ("upgrade", "more"),
     [("h2c", {"http2_settings": "AAMAAABkAAQAAP__"}), ("websocket", {"sec_websocket_version": "13"})],
 )
@@ -312,6 +338,7 @@ def test_too_many_requests_are_told_to_wait_and_probes_are_not(tmp_path):
         assert [post(front.port)[0] for _ in range(2)] == [200, 200]
         with sent(front.port, "POST", "/mcp", PING) as response:
             assert response.headers["retry-after"] == "1"
+            assert response.headers["access-control-expose-headers"] == "*"
             assert_refusal((response.status, msgspec.json.decode(response.read())), 429, "wait")
         for _ in range(4):
             with sent(front.port, "GET", "/readyz") as response:

@@ -13,7 +13,7 @@ import nginx
 from openapi_mcp_server.gateway.calls import GUARD_SECONDS
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.http11.any_request import HEADER_BYTES
-from openapi_mcp_server.server.http11.connections import KEEP_ALIVE_SECONDS
+from openapi_mcp_server.server.http11.connection import KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES
 from openapi_mcp_server.settings.config import load
 

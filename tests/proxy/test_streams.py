@@ -28,6 +28,7 @@ from mcp.client.sse import sse_client
 from nginx import every_worker, proxy
 from node import NODE, NODE_FOLDER
 from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.sse.session import CALLS
 from processes import Server, started
@@ -76,7 +77,7 @@ class Api:
     def event(self, what: str, client: str, number: str) -> trio.Event:
         return self._events.setdefault((what, client, number), trio.Event())
 
-    async def __call__(self, scope: connections.Scope, receive: connections.Receive, send: connections.Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         what, client, number = scope["path"].strip("/").split("/")
         match what:
             case "held":
@@ -107,7 +108,7 @@ class Api:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _left_before(self, receive: connections.Receive, released: trio.Event) -> bool:
+    async def _left_before(self, receive: Receive, released: trio.Event) -> bool:
         has_left = False
         async with trio.open_nursery() as nursery:
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from clocks import Turn
 from openapi_mcp_server.server.asgi import run_app
-from openapi_mcp_server.server.http11.connections import KEEP_ALIVE_SECONDS
+from openapi_mcp_server.server.http11.connection import KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.principals.turns import MOST
 from real_sockets import run, serving_app
 

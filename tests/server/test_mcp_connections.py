@@ -6,14 +6,19 @@ import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 import trio
+import trio.testing
 
 from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.server.posts import LAST_BODY_SECONDS
+from openapi_mcp_server.server.principals.pauses import Pauses
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
-from served import served
+from served import VISITORS, endpoint, served
 
 
 def request(body: bytes) -> bytes:
@@ -106,3 +111,55 @@ def test_a_body_that_is_too_large_is_refused_unread() -> None:
         assert await stream.receive_some() == b""
 
     connected(gateway(ScriptedApi()), use)
+
+
+POST = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+OF_A_BODY = {"ordinary": b"Content-Length: 400\r\n\r\n{", "by h11": b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"}
+
+
+async def its_session(stream: trio.SocketStream) -> bytes:
+    """The target for messages of a session that is opened on this connection."""
+    await stream.send_all(b"GET /sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+    opened = await until(stream, re.compile(rb"data: \S+\n\n"))
+    return opened.partition(b"data: ")[2].split()[0]
+
+
+@pytest.mark.parametrize("at", ["/mcp", "a session"])
+@pytest.mark.parametrize("sent", OF_A_BODY)
+def test_a_body_that_is_not_whole_holds_no_stop_up_and_is_told_to_come_again(sent: str, at: str) -> None:
+    async def main() -> None:
+        visitors = msgspec.structs.replace(VISITORS, pauses=Pauses())  # none left by other tests
+        async with endpoint(gateway(ScriptedApi()), visitors, 60) as server, AsyncExitStack() as stack:
+            listening, stream = [
+                await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", server.port)) for _ in range(2)
+            ]
+            target = b"/mcp" if at == "/mcp" else await its_session(listening)
+            await stream.send_all(POST % target + OF_A_BODY[sent])
+            await trio.sleep(1)
+            server.drain()
+            stopped = trio.current_time()
+            answer = await until(stream, b"}}")
+            assert trio.current_time() - stopped == pytest.approx(LAST_BODY_SECONDS, abs=0.1)
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nretry-after: 5\r\n" in answer
+            assert b"\r\nconnection: close\r\n" in answer
+            assert await stream.receive_some() == b""
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
+
+
+def test_a_body_that_is_whole_soon_after_a_stop_is_answered() -> None:
+    async def main() -> None:
+        async with (
+            endpoint(gateway(ScriptedApi()), grace_seconds=60) as server,
+            await trio.open_tcp_stream("127.0.0.1", server.port) as stream,
+        ):
+            whole = call(1)
+            await stream.send_all(whole[:-5])
+            await trio.sleep(1)
+            server.drain()
+            await trio.sleep(LAST_BODY_SECONDS - 1)
+            await stream.send_all(whole[-5:])
+            assert b'"id":1,' in await until(stream, b"}]}}")
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))

@@ -352,7 +352,7 @@ def test_an_unread_answer_is_never_written_to_a_file_that_was_given_its_descript
     """The thread that writes it is left behind at the end, and goes on as soon as somebody reads."""
     stdin, asking = os.pipe()
     unread, stdout = os.pipe()
-    with open(tmp_path / "other", "w+b") as other, open(unread, "rb") as answers:
+    with (tmp_path / "other").open("w+b") as other, os.fdopen(unread, "rb") as answers:
         os.write(asking, line("tools/list"))
         os.close(asking)
         tools = [tool(f"tool_{number}") for number in range(2000)]  # a list of 300 kB

@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.asgi import App
 from openapi_mcp_server.server.http11 import connections
 
 
@@ -32,7 +33,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving_app(app: connections.App, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
+async def serving_app(app: App, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
     listener = ports.bind("127.0.0.1", 0)
     server = Server(listener.getsockname()[1])
 

@@ -16,6 +16,7 @@ from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe
 from openapi_mcp_server.observe.trace import Begin, Carrier, untraced
+from openapi_mcp_server.upstream.call import Upstream
 
 SERVER = ServerInfo(name="tests", version="1.0")
 INPUT = b'{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}'
@@ -64,6 +65,7 @@ class ScriptedApi:
     async def send(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse:
         self.requests.append(request)
         self.deadlines.append(deadline_seconds)
+        hold.may_be_sent = True
         await anyio.lowlevel.checkpoint()
         step = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         if isinstance(step, Exception):
@@ -105,7 +107,7 @@ def unchanged(request: HttpRequest, _: Tool, __: Carrier) -> HttpRequest:
 
 
 def gateway(
-    api: ScriptedApi,
+    api: ScriptedApi | Upstream,
     *tools: Tool,
     records: list[CallRecord] | None = None,
     authorize: Authorize = unchanged,

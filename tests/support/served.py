@@ -40,12 +40,14 @@ class Endpoint:
 
     def drain(self) -> None:
         """What the program does to streams when it stops."""
-        self.mcp.subscribers.drain()
+        self.mcp.drain()
         self.sse.drain()
 
 
 @asynccontextmanager
-async def endpoint(built: Gateway, visitors: Visitors = VISITORS) -> AsyncIterator[Endpoint]:
+async def endpoint(
+    built: Gateway, visitors: Visitors = VISITORS, grace_seconds: float = GRACE_SECONDS
+) -> AsyncIterator[Endpoint]:
     listener = ports.bind("127.0.0.1", 0)
     stop = trio.Event()
     nothing = Health(ToolCatalog(apis=(), tools={}, skipped=()))
@@ -58,7 +60,7 @@ async def endpoint(built: Gateway, visitors: Visitors = VISITORS) -> AsyncIterat
 
         async def serve() -> None:
             app = WorkerApp(for_pages(mcp, visitors), nothing, readiness, visitors, sse=for_pages(sse, visitors))
-            await connections.serve(app, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
+            await connections.serve(app, listener, until=stop.wait, grace_seconds=grace_seconds)
 
         nursery.start_soon(serve)
         await wait_all_tasks_blocked()  # it listens

@@ -1,4 +1,4 @@
-"""Documents to the catalog that is served: every operation becomes a tool, is filtered, or is listed with a reason."""
+"""Makes the catalog from documents: every operation becomes a tool, is filtered, or is listed with a reason."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ _SWITCHES = frozenset(
     {"access_token", "oauth_token", "key", "callback", "prettyPrint", "opt_pretty", "pretty", "quotaUser", "$.xgafv"}
 )
 MAX_NOTES = 100_000
-"""Notes on the operations of one document: 100 kB that share a body with something wrong in each of its 800
-media types made 600,000, in 350 MB. The most of any known document are 819."""
+"""The most notes on the operations of one document. A document of 100 kB, whose operations share a body with a fault in
+each of 800 media types, made 600,000 in 350 MB. Known documents have at most 819."""
 _NEARLY_ALL, _MANY_OPERATIONS = 0.8, 8
 
 
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
-    """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name.
+    """One document to serve. If ``base`` is None, the document has the API's address. ``prefix``: names of tools begin
+    with the API's name.
 
-    ``location``: the URL that the document was read from, empty for a file.
-    ``allowed_origins``: where operations with servers of their own may be called beside the base's origin.
-    ``strict_auth``: an operation that ``identity`` does not meet is skipped.
+    ``location`` is the URL that the document was read from, empty for a file. ``allowed_origins`` are further origins
+    for operations with servers of their own. ``strict_auth``: an operation that ``identity`` does not meet is skipped.
     """
 
     name: str
@@ -88,8 +88,8 @@ def build(
 ) -> ToolCatalog:
     """The catalog of all documents, in their order.
 
-    Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
-    noted then); anything less costs only the operation it is in.
+    Raises SpecError for a document with an unknown base URL, unless nothing will be called (``only_to_show``); then
+    there is a note. Any other fault affects only its operation.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
@@ -142,13 +142,14 @@ def _candidate(operation: Operation, source: ApiSource, entries: Entries) -> _Ca
 
 
 def _unique_names(candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
-    """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
+    """Names for every operation of every document, also filtered and hidden ones, so that a filter never renames a
+    tool."""
     return names.unique([each.wanted for own in candidates for each in own], length)
 
 
 def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
-    """A note for each selector of the operator's rule that selects nothing: a name misspelt in DENY_OPERATIONS leaves
-    open what it was to close."""
+    """A note for each selector of the operator that selects nothing. A misspelt name in DENY_OPERATIONS would leave its
+    operation open."""
     rule = sources[0].rule if sources else EVERYTHING
     missing = {
         "ALLOW_OPERATIONS": list(dict.fromkeys(rule.allow)),
@@ -170,8 +171,8 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
 
 
 def _unused_tags(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
-    """A note for each tag of the operator's that no operation of any document has: one misspelt in EXCLUDE_TAGS hides
-    nothing. The tags of skipped operations are unknown."""
+    """A note for each tag of the operator that no operation of any document has. A misspelt tag in EXCLUDE_TAGS would
+    hide nothing. The tags of skipped operations are unknown."""
     settings = {"INCLUDE_TAGS": sources[0].include_tags, "EXCLUDE_TAGS": sources[0].exclude_tags} if sources else {}
     if not any(settings.values()):
         return []
@@ -233,8 +234,8 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
 
 
 def _switches(operations: Sequence[Operation]) -> frozenset[str]:
-    """The optional parameters of nearly all operations that only choose how an answer is written, or are a credential
-    beside those that are configured: no task needs them, and Gmail's take two fifths of its list."""
+    """Optional parameters of nearly all operations that only choose the format of an answer, or are a credential beside
+    the configured ones. No task needs them, and in Gmail's list they take two fifths."""
     counts = Counter(
         parameter.name
         for operation in operations
@@ -278,14 +279,14 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
 
 
 def _nameable(outcome: _Outcome) -> list[Subject]:
-    """The closed operations that a call of a tool may name: by what fills the holes of its path, or by its query."""
+    """The closed operations that a call of a tool may name, by values in its path or by its query."""
     methods = {tool.method for tool in outcome.tools if "{" in tool.template}
     asking = {tool.method for tool in outcome.tools if any("query" in slot.location for slot in tool.slots)}
     return [one for one in outcome.closed if one.method in methods or ("?" in one.written and one.method in asking)]
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
-    """Any tag of INCLUDE_TAGS, where it is set, and none of EXCLUDE_TAGS, which wins."""
+    """Whether it has a tag of INCLUDE_TAGS, if that is set, and none of EXCLUDE_TAGS, which wins."""
     tags = set(_tags(candidate))
     return (not source.include_tags or not tags.isdisjoint(source.include_tags)) and tags.isdisjoint(
         source.exclude_tags

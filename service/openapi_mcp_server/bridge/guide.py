@@ -1,7 +1,6 @@
-"""Prompts that a person may pick and resources that a client may attach: three prompts about the whole API, its
-overview and operations.
+"""Prompts for people and resources for clients: three prompts about the whole API, its overview and its operations.
 
-A prompt for each of a thousand operations buries a person's own; these three are offered in their place.
+The three prompts take the place of a thousand prompts for operations, which would bury a person's own.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, PromptMessage, PromptResult, TextContent
 
 FEW_TOOLS = 20
-"""Up to so many, each operation has a prompt of its own where nobody says otherwise."""
+"""By default each operation has a prompt of its own up to this number of tools."""
 OVERVIEW, TASK, EXPLAIN = "overview", "task", "explain_operation"
 ENTRIES = (
     PromptEntry(name=OVERVIEW, title="Overview", description="What can this API do?"),
@@ -39,12 +38,12 @@ ENTRIES = (
 NAMES = frozenset(entry.name for entry in ENTRIES)
 _SCHEME = "openapi://"
 _WHOLE = frozenset({"overview", "document"})
-"""The resources of which each API has one."""
+"""The kinds of resources that each API has once."""
 _OVERVIEW_CHARACTERS = 8_000
 _GOAL_CHARACTERS = 4_000
 _AREAS = 40
 VALUES = 100
-"""Completions in one answer (MCP, Completion)."""
+"""The most completions in one answer (MCP, Completion)."""
 _COMPLETING = (
     "params.ref must be a ref/prompt with a name or a ref/resource with a uri, "
     "and params.argument have a name and a value, all of them strings"
@@ -79,7 +78,7 @@ class Completing(msgspec.Struct, frozen=True):
 
 
 class GuidePlace(NamedTuple):
-    """A resource: ``kind`` is overview, document or operations; only of these one has a name."""
+    """A resource: ``kind`` is overview, document or operations; only an operation has a name."""
 
     api: str
     kind: str
@@ -87,7 +86,7 @@ class GuidePlace(NamedTuple):
 
 
 def resources(apis: Sequence[ApiSummary], documented: Collection[str] = ()) -> list[dict[str, str]]:
-    """The elements of ``resources/list``. ``documented``: the APIs whose document is a resource too."""
+    """The elements of ``resources/list``. ``documented`` are the APIs whose document is a resource, too."""
     found = []
     for api in apis:
         found.append(_resource_of(api, "overview", "What {} can do", "text/markdown"))
@@ -128,7 +127,7 @@ def _uri(api: str, rest: str) -> str:
 
 
 def place(uri: str) -> GuidePlace | None:
-    """The place that a URI of ours names."""
+    """The resource of one of our URIs."""
     api, _, rest = uri.removeprefix(_SCHEME).partition("/")
     kind, _, name = rest.partition("/")
     if not uri.startswith(_SCHEME) or (rest not in _WHOLE and (kind != "operations" or not name)):
@@ -137,7 +136,7 @@ def place(uri: str) -> GuidePlace | None:
 
 
 def overview(apis: Sequence[ApiSummary], tools: Mapping[str, Tool], areas: Mapping[str, Mapping[str, int]]) -> str:
-    """Markdown: what there is, how much of it, where. ``areas`` by API, with the numbers of their operations."""
+    """An overview in Markdown. ``areas`` are by API, with the numbers of their operations."""
     told = "\n".join(line for api in apis for line in _about(api, tools, areas.get(api.name, {})))
     return text.shorten(told, _OVERVIEW_CHARACTERS)
 
@@ -157,7 +156,7 @@ def _about(api: ApiSummary, tools: Mapping[str, Tool], areas: Mapping[str, int])
 
 
 def given(arguments: msgspec.Raw | None) -> dict[str, str]:
-    """The arguments that a prompt was given. Raises ArgumentError."""
+    """The arguments of a prompt. Raises ArgumentError."""
     try:
         return _values(arguments or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -165,7 +164,7 @@ def given(arguments: msgspec.Raw | None) -> dict[str, str]:
 
 
 def wanted(name: str, arguments: Mapping[str, str]) -> str:
-    """The one argument of a prompt, empty for one that has none. Raises ArgumentError."""
+    """The single argument of a prompt; empty if the prompt has none. Raises ArgumentError."""
     known = [each.name for entry in ENTRIES if entry.name == name for each in entry.arguments]
     if unknown := sorted(arguments.keys() - set(known)):
         raise ArgumentError(f"unknown argument {unknown[0]!r}; {name} has: {', '.join(known) or 'none'}")
@@ -175,7 +174,7 @@ def wanted(name: str, arguments: Mapping[str, str]) -> str:
 
 
 def task(goal: str, *, searched: bool) -> str:
-    """The prompt for a model that is to do something with the API."""
+    """The prompt for a task with the API."""
     find = (
         f"Find the operations with {SEARCH}, look at their arguments with {DESCRIBE} where a hit does not tell them, "
         f"read with {READ}. "
@@ -202,7 +201,7 @@ def completing(params: msgspec.Raw | None) -> Completing:
 
 
 def completions(asked: Completing, tools: Mapping[str, Tool], prompted: Tool | None) -> list[str]:
-    """All values of an argument that contain the text so far, values that begin with it first. ``prompted``: the
+    """All values of an argument that contain the text so far; values that begin with it come first. ``prompted`` is the
     prompt's tool, if it has one."""
     known = _known(asked, tools, prompted)
     begun = asked.argument.value.casefold()

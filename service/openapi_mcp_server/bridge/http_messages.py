@@ -1,4 +1,4 @@
-"""HTTP messages (RFC 9110): the request that a call becomes, and the response of the API."""
+"""HTTP messages (RFC 9110): the request of a call, and the response of the API."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from openapi_mcp_server.bridge.origins import Origin, base_url
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
-"""RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
+"""RFC 9110 section 9.2.2: two requests have the same effect as one."""
 
 
 _AFTER_PATH = re.compile("[?#]")
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"
-"""RFC 3986 section 3.3; what is percent-encoded already stays as it is."""
+"""RFC 3986 section 3.3. Text that is percent-encoded already stays as it is."""
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, ready but for credentials.
+    """One request, complete except for credentials.
 
-    ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
-    empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
-    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only. ``way``: the API
-    whose own proxy or certificates it is sent with, empty for the usual way. ``secrets``: the credentials in it,
-    which are hidden in an answer that repeats them.
+    ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark, empty
+    for none. Header names have their final spelling; values are latin-1 text. ``body`` None means no body at all.
+    ``authority`` is the value of ``Host`` if it is not the origin, used only between our own tasks. ``way`` is the API
+    whose own proxy or certificates are used, empty for the general ones. ``secrets`` are the credentials in the
+    request, which are hidden in an answer that repeats them.
     """
 
     method: str
@@ -54,8 +54,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of the API. Header names are lower case, values latin-1 text.
 
-    ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is. ``retries`` is
-    how many attempts there were before this one, ``doubtful`` whether one of them may have been carried out.
+    ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is whole.
+    ``retries`` is the number of earlier attempts, ``doubtful`` says whether one of them may have been carried out.
     """
 
     status: int

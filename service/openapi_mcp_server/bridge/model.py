@@ -13,12 +13,12 @@ from openapi_mcp_server.openapi.model import MediaType, Note, Schema, SecuritySc
 from openapi_mcp_server.settings.auth import Identity, KeyLocation
 
 NAME_LENGTH = 64
-"""Characters of a name: several model APIs refuse longer ones."""
+"""The most characters of a name; several model APIs refuse longer ones."""
 RESPONSE_FILTER = "response_filter"
-"""The one argument that is ours and not the API's; see `openapi_mcp_server.bridge.results.response_filter`."""
+"""The only argument of our own; see `openapi_mcp_server.bridge.results.response_filter`."""
 
 Encoder = Callable[[Any], str]
-"""An argument's JSON value to the exact text on the wire; raises `ArgumentError` for a value that cannot be sent.
+"""Turns an argument's JSON value into the exact text on the wire; raises `ArgumentError` if it cannot be sent.
 
 The text's meaning depends on the slot's location: path: the text of the hole (with the style's prefix);
 query: whole pieces such as ``a=1&a=2`` (empty: nothing is sent); header: the field value;
@@ -26,7 +26,7 @@ cookie: whole pieces such as ``a=1; b=2``; querystring: the whole query.
 """
 
 BodyWriter = Callable[[Any], tuple[str, bytes]]
-"""A body's JSON value to (value of Content-Type, bytes); raises `ArgumentError`."""
+"""Turns a body's JSON value into (value of Content-Type, bytes); raises `ArgumentError`."""
 
 
 Recipe = TypeVar("Recipe")
@@ -37,7 +37,7 @@ Encoded = bytes | memoryview
 
 
 class Deferred(Generic[Recipe, Result]):
-    """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
+    """A function that is made from its recipe at the first call. A recipe is data that can be kept in a file."""
 
     __slots__ = ("_made", "_make", "recipe")
 
@@ -54,14 +54,14 @@ class Deferred(Generic[Recipe, Result]):
 
 
 class BodyRecipe(msgspec.Struct, frozen=True, gc=False):
-    """The recipe for the writer of a body: its media type, and the definitions that the schema of that refers to."""
+    """The recipe for the writer of a body: its media type, and the definitions of that type's schema."""
 
     media: MediaType
     definitions: Mapping[str, Schema] = {}
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where one argument goes."""
+    """The place of one argument in a request."""
 
     argument: str  # its name in the tool's input schema
     name: str  # its name on the wire
@@ -75,9 +75,9 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the body is made: from one argument ``whole``, or from the flat arguments ``properties``.
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
-    writer, the default first; ``by_type`` has those for values that the default does not take, by their type.
-    ``chooser`` is the argument that selects one where there is more than one. ``needed`` are the arguments without
-    which an optional body cannot be given. ``open``: it takes properties that are no arguments.
+    writer, the default first. ``by_type`` has the writers for values that the default does not accept, by the value's
+    type. ``chooser`` is the argument that selects one of several writers. ``needed`` are the arguments that an optional
+    body requires. ``open``: the body accepts properties that are no arguments.
     """
 
     required: bool
@@ -91,11 +91,11 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ToolForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that say how tools are told to clients; they are the same for all APIs.
+    """The settings for listing tools; they are the same for all APIs.
 
-    ``response_filter``: tools that answer JSON offer that argument. ``output_schemas``: tools say what they answer.
-    ``portable``: schemas are told as every model API takes them. ``name_length``: characters that a tool's name may
-    have. ``result_bytes``: of an answer at most, 0 where there is no limit.
+    ``response_filter``: tools that answer JSON offer that argument. ``output_schemas``: tools have output schemas.
+    ``portable``: schemas have the form that every model API accepts. ``name_length``: the most characters of a tool's
+    name. ``result_bytes``: the most bytes of a result, 0 without a limit.
     """
 
     response_filter: bool = False
@@ -106,16 +106,16 @@ class ToolForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an API key goes."""
+    """The place of an API key."""
 
     name: str
     location: KeyLocation
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not.
+    """Whether the configured credentials meet the document's requirements; ``reason`` says why they do not.
 
-    ``credentials`` are those that are sent: names in AUTH_SCHEMES, or empty for the API's own.
+    ``credentials`` are those that are sent: names in AUTH_SCHEMES, or the empty name for the API's own.
     """
 
     kind: Literal["met", "anonymous", "unmet"]
@@ -125,30 +125,30 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ANONYMOUS = Access(kind="anonymous")
-"""Nothing is asked for, or it is allowed to send nothing."""
+"""The document requires nothing, or allows calls without credentials."""
 
 
 TextOf = Literal["json", "values"]
-"""The arguments that a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
+"""Arguments that are listed as text: objects, lists or any value ("json"), or numbers of an enumeration ("values")."""
 Texts = TextOf | dict[str, "Texts"] | list["Texts"] | None
-"""The places where a list asks for text: by names of members, and one for all items of a list."""
+"""The places that are listed as text: by names of members, and one for all items of a list."""
 
 
 class Spelling(msgspec.Struct, frozen=True, kw_only=True):
-    """How a list tells arguments otherwise than they are; ``names``: their own by those told."""
+    """The differences between listed and real arguments. ``names`` maps listed names to real ones."""
 
     names: Mapping[str, str] = {}
     texts: Texts = None
 
 
 class CheckedSchema:
-    """An encoded schema in pieces: most of it are definitions that many tools have, 160 MB of Microsoft Graph's where
-    each had its own. It is put together when it is first asked for, and kept from then on."""
+    """An encoded schema in pieces. Most pieces are definitions that many tools share; separate copies would take 160 MB
+    for Microsoft Graph. The whole is put together at the first use, and then kept."""
 
     __slots__ = ("_whole", "definitions", "head", "tail")
 
     def __init__(self, head: Encoded, definitions: tuple[Encoded, ...] = (), tail: bytes = b"") -> None:
-        """``definitions`` with their names, which are told between ``head`` and ``tail``."""
+        """``definitions`` have their names, and stand between ``head`` and ``tail``."""
         self.head = head
         self.definitions = definitions
         self.tail = tail
@@ -163,7 +163,7 @@ class CheckedSchema:
         return self._whole
 
     def __len__(self) -> int:
-        """The number of its bytes, which need not be put together for that."""
+        """The number of bytes, without putting them together."""
         inner = sum(map(len, self.definitions)) + len(self.definitions) - 1 + len(b',"$defs":{}')
         return len(self.head) + (inner if self.definitions else 0) + len(self.tail)
 
@@ -177,9 +177,9 @@ class CheckedSchema:
 class InputContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
-    ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
-    bytes remember their hash: the compiled validator is looked up by it on every call. ``spelling`` None: the list
-    names arguments as they are. ``is_shortened``: it does not tell all of them.
+    ``schema`` is self-contained JSON with everything in the tool's inputSchema, and more. It is bytes and not Raw
+    because bytes remember their hash, by which each call looks up the compiled validator. If ``spelling`` is None,
+    arguments are listed as they are. ``is_shortened``: the list leaves out some of them.
     """
 
     checked: CheckedSchema
@@ -196,8 +196,8 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``.
 
-    The schema also takes an answer that is not as documented, under the key ``undocumented``; where the tool is
-    ``filterable``, what a filter made of an answer, under the key ``filtered``.
+    The schema also accepts an answer that is not as documented, under the key ``undocumented``, and for a
+    ``filterable`` tool a filtered answer, under the key ``filtered``.
     """
 
     schema: msgspec.Raw
@@ -205,8 +205,9 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The arguments by which an operation pages, empty where there is none: counting rows or pages (from ``first``),
-    how many a page has, a token of the last answer, the id of the last row. ``is_forward``: ids are certain to go on.
+    """The arguments by which an operation pages, empty if there is none: the number of rows or pages (from ``first``),
+    the size of a page, a token of the last answer, the id of the last row. ``is_forward``: ids certainly lead to later
+    rows.
     """
 
     offset: str = ""
@@ -220,8 +221,8 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The facts of an operation that rules may look at. ``written``: the key of its path in the document, if that is
-    another than ``path``; ``scopes``: all of them are needed (``x-mcp-scopes``)."""
+    """The facts of an operation for rules. ``written`` is the key of its path in the document, if it differs from
+    ``path``. ``scopes`` (``x-mcp-scopes``) are all required."""
 
     api: str
     method: str
@@ -233,24 +234,24 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 SEEN_BYTES_PER_TOKEN = 4.3
-"""Bytes of names, descriptions and schemas in a list for each token, by o200k: 4.09 to 4.70 over fifteen published
+"""Bytes of names, descriptions and schemas in a list for each token of o200k: 4.09 to 4.70 in fifteen published
 documents."""
 
 
 class Withheld(msgspec.Struct, frozen=True):
-    """Arguments that an override fixes or hides: their names in the tool's schema, and on the wire by place (``query``,
-    ``cookie``, ``body``) without what is only spelling."""
+    """Arguments that an override fixes or hides: their names in the tool's schema, and their normalized names on the
+    wire by place (``query``, ``cookie``, ``body``)."""
 
     arguments: frozenset[str]
     names: frozenset[tuple[str, str]]
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation compiled: its list entry is bytes, its request only has holes to fill.
+    """One compiled operation: its list entry is bytes, and its request only has holes to fill.
 
-    ``path`` is literal text (percent-encoded) and indexes into ``slots`` (int), base path included.
-    ``accept`` is the value of the Accept header. ``entry`` is the encoded element of tools/list; ``digest`` is a
-    hash of everything in it, which moves when what a model is told of the tool does.
+    ``path`` is literal text (percent-encoded) and indexes into ``slots`` (int), base path included. ``accept`` is the
+    value of the Accept header. ``entry`` is the encoded element of tools/list. ``digest`` is a hash of everything in
+    it, and changes when a model would see another tool.
     """
 
     name: str
@@ -278,17 +279,17 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     deprecated: bool = False
     seen_bytes: int = 0  # of its list entry, what clients show to a model: name, description, arguments
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
-    withheld: Withheld | None = None  # those, and the ones that are left out; None if there are none
+    withheld: Withheld | None = None  # fixed and hidden arguments; None if there are none
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
     def operation(self) -> str:
-        """``GET /pets/{id}``, as its document writes it."""
+        """The operation as written in its document: ``GET /pets/{id}``."""
         return f"{self.method} {self.template}"
 
     @property
     def tokens(self) -> int:
-        """About how many tokens a model pays for the tool in a list."""
+        """The approximate number of tokens that a model pays for the tool in a list."""
         return int(self.seen_bytes / SEEN_BYTES_PER_TOKEN)
 
     @property
@@ -301,8 +302,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation of one API that became no tool. ``subject`` None: no caller is told of it, since it is hidden, or
-    too little of it could be read to know who may see it."""
+    """An operation of one API that became no tool. ``subject`` is None if no caller may know of it, since it is hidden,
+    or too little of it could be read to know who may see it."""
 
     api: str
     operation: SkippedOperation
@@ -310,7 +311,7 @@ class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A summary of what the service knows about one API once its tools are made."""
+    """A summary of one API after its tools are made."""
 
     name: str
     title: str
@@ -328,10 +329,10 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is served. One immutable value, replaced whole.
+    """Everything that is served, as one immutable value that is replaced as a whole.
 
-    ``listed``: the entries of all tools with commas between, of which those of the tools are slices, if there are.
-    ``closed``: operations that were kept from everybody, where a call of a tool could name one.
+    ``listed`` has the entries of all tools with commas between them; the tools' own entries may be slices of it.
+    ``closed`` are operations closed to everybody that a call of a tool could name.
     """
 
     apis: tuple[ApiSummary, ...]
@@ -342,5 +343,5 @@ class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def list_bytes(self) -> int:
-        """The bytes of all elements of tools/list: what a model reads of them."""
+        """The number of bytes of all elements of tools/list."""
         return sum(len(bytes(tool.entry)) for tool in self.tools.values())

@@ -1,9 +1,9 @@
-"""Names of tools and of their arguments: legal, unique, and the same whatever else the document holds.
+"""Names of tools and of their arguments: legal, unique, and independent of the rest of the document.
 
-A name is a function of its own operation. It moves for one reason only: another operation appears, or vanishes,
-that would have had exactly the same name; then all of them carry a hash of what they are. A hash on every altered
-name would be steadier still, but it would sit on each of GitHub's 1,223 (``repos/get`` is not legal as it is), and
-models read names. Nothing depends on order.
+A name depends on its own operation. It changes only if another operation with exactly the same name appears or
+vanishes; then all of them end with a hash of their identities. A hash on every altered name would be even more stable.
+But then each of GitHub's 1,223 names would have one (``repos/get`` is not legal as it is), and models read names.
+Nothing depends on order.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from openapi_mcp_server.bridge.model import NAME_LENGTH
 from openapi_mcp_server.openapi.model import Operation
 
 COMPARED_NAMES = 100
-"""The most names that an unknown one is compared with: each takes 20 µs, and to choose them of 10,000 takes 5 ms."""
+"""The most names that an unknown one is compared with. Each comparison takes 20 µs; choosing among 10,000 takes 5
+ms."""
 _PIECE, _PIECES = 3, 8
-"""Letters of an unknown name by which those are chosen, from so many places in it."""
+"""Length and number of the pieces of an unknown name that choose the names for comparison."""
 _HASH_LENGTH = 8
 _NOT_TOOL = re.compile(r"[^a-zA-Z0-9_-]+")
 _NOT_ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")
@@ -39,7 +40,7 @@ _PROMPT = "use_"
 
 
 class Wanted(msgspec.Struct, frozen=True, gc=False):
-    """A name as its owner would have it, and what tells its owner from all others."""
+    """The wanted name of a tool or argument, and its identity, which is unique."""
 
     name: str
     identity: str
@@ -53,9 +54,9 @@ class Wire(msgspec.Struct, frozen=True, gc=False):
 
 
 def tool_name(operation: Operation, api: str | None, override: str | None) -> Wanted:
-    """The name an operation asks for: the override, the operationId, or method and path; the API's name first.
+    """The wanted name of an operation: the override, the operationId, or method and path, after the API's name.
 
-    ``api`` is None where one document is served alone.
+    ``api`` is None if only one document is served.
     """
     place = operation.method.lower() + operation.path
     own = (
@@ -80,9 +81,9 @@ def unique(wanted: Sequence[Wanted], length: int = NAME_LENGTH) -> list[str]:
 def argument_names(wires: Sequence[Wire]) -> list[str]:
     """The argument of each wire name, in the order given; depends on this one operation only.
 
-    A collision gives every parameter its location as a suffix; the body's name stays. So does a name that clients take
-    for their own, in the body too. What still collides (two
-    names that differ only in illegal characters) is told apart by a hash, except for a name that is exact.
+    In a collision every parameter gets its location as a suffix; the body's name stays. A name that clients use for
+    themselves gets the suffix, too, also in the body. Remaining collisions (two names that differ only in illegal
+    characters) get a hash, except for a name that is exact.
     """
     names = [_legal(wire.name, _NOT_ARGUMENT) or "argument" for wire in wires]
     are_different = len(set(names)) == len(names)
@@ -106,7 +107,8 @@ def argument_names(wires: Sequence[Wire]) -> list[str]:
 def prompt_names(tools: Sequence[str]) -> list[str]:
     """The prompt of each tool, in the order given.
 
-    None is named like a tool: an agent that gives both to its model would send a name twice, which model APIs refuse.
+    No prompt has the name of a tool: an agent that offers both to its model would send a name twice, which model APIs
+    refuse.
     """
     wanted = [_fit(f"{_PROMPT}{name}", name) for name in tools]
     identities = [*tools, *(f"prompt {name}" for name in tools)]
@@ -115,7 +117,7 @@ def prompt_names(tools: Sequence[str]) -> list[str]:
 
 
 def free(name: str, taken: Sequence[str]) -> str:
-    """The name of an argument of our own beside those of the operation: theirs keep their names."""
+    """A free name for an argument of our own; arguments of the operation keep their names."""
     while name in taken:
         name += "__" + BODY
     return name
@@ -124,7 +126,7 @@ def free(name: str, taken: Sequence[str]) -> str:
 def _separated(names: list[str], identities: list[str], exact: list[bool], length: int = NAME_LENGTH) -> list[str]:
     """The names with a hash on those that are shared; an ``exact`` one keeps its name if the others can yield.
 
-    A hashed name can meet one that somebody chose to look like it, so the rule is applied until no two are equal.
+    A hashed name can equal a chosen name that looks hashed, so the rule is applied until no two are equal.
     """
     separated = list(names)
     salt = 0
@@ -138,11 +140,11 @@ def _separated(names: list[str], identities: list[str], exact: list[bool], lengt
 
 
 def _legal(text: str, illegal: re.Pattern[str]) -> str:
-    """The text itself if it is legal, else with accents dropped and everything else illegal as one underscore."""
+    """The text itself if it is legal; otherwise without accents, and with underscores for other illegal characters."""
     if illegal.search(text) is None:
         return text
     if not text.isascii():
-        # One by one: marks on a letter are put in order in quadratic time (CPython gh-149079), and are dropped anyway.
+        # Characters are handled one by one, since CPython orders many marks on a letter in quadratic time (gh-149079).
         text = "".join(unicodedata.normalize("NFKD", letter) for letter in text).encode("ascii", "ignore").decode()
     return illegal.sub("_", text).strip("_")
 
@@ -157,7 +159,7 @@ def _hashed(name: str, identity: str, salt: int, length: int) -> str:
 
 
 def _distinct(identities: list[str]) -> list[str]:
-    """Equal identities are numbered, so that even two operations with nothing to tell them apart get two names."""
+    """Numbers equal identities, so that even two indistinguishable operations get two names."""
     if len(set(identities)) == len(identities):
         return identities
     counts = Counter(identities)
@@ -170,9 +172,9 @@ def _distinct(identities: list[str]) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Up to three known names that a wrong one may be meant for, the likeliest first.
+    """Up to three known names that a wrong one may mean, the likeliest first.
 
-    Only so many are compared: of those that are about as long, the ones that have most pieces of it.
+    Only `COMPARED_NAMES` are compared: of the names of similar length, those with the most common pieces.
     """
     alike = [each for each in known if abs(len(each) - len(name)) <= max(3, len(name) // 3)]
     if len(alike) > COMPARED_NAMES:

@@ -1,4 +1,4 @@
-"""Origins and base URLs: where an API is, and to whom its credentials belong."""
+"""Origins and base URLs: the address of an API, to which its credentials belong."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
-"""Letters of every alphabet, which become ASCII (UTS 46)."""
+"""Host names with letters of every alphabet, which become ASCII (UTS 46)."""
 _ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[\w.-]+)?")
-"""IPv6, also with a zone. `urlsplit` takes nearly everything between brackets for an address of the future."""
+"""IPv6, also with a zone. `urlsplit` accepts nearly everything in brackets as a future address format."""
 _HOST_LENGTH = 253
-"""Characters of a name that a resolver can be asked for (RFC 1035 section 2.3.4)."""
-_NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
+"""The most characters of a name that a resolver accepts (RFC 1035 section 2.3.4)."""
+_NO_HOST = "names an invalid host; an example is https://api.example.com/v1"
 
 
 class Origin(msgspec.Struct, frozen=True, order=True):
-    """Scheme, host and port: where requests go and to whom credentials belong (RFC 6454)."""
+    """Scheme, host and port (RFC 6454): the destination of requests, to which credentials belong."""
 
     scheme: str  # "http" or "https"
     host: str  # lower case, ASCII; an IPv6 address without brackets
@@ -53,8 +53,8 @@ class BaseUrl(msgspec.Struct, frozen=True):
 def base_url(text: str) -> BaseUrl:
     """``https://api.example.com/v1/`` → `BaseUrl`; raises ValueError with the reason.
 
-    Only http and https; no user information, query or fragment: they have no meaning in a base URL and a
-    credential in one would end up in logs.
+    Only http and https are accepted. User information, query and fragment are refused, since they have no meaning in a
+    base URL, and a credential in them would appear in logs.
     """
     try:
         parts = urlsplit(text.strip())
@@ -76,7 +76,7 @@ def base_url(text: str) -> BaseUrl:
 
 
 def in_ascii(host: str) -> str:
-    """A host as names are looked up, and as it is written in requests. Raises ValueError for what is none."""
+    """A host in the form for look-ups and requests. Raises ValueError if it is not a host."""
     if host.isascii():
         return host
     import idna  # noqa: PLC0415 - few hosts need it
@@ -91,4 +91,4 @@ def _port(parts: SplitResult) -> int | None:
     try:
         return parts.port
     except ValueError:
-        raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None
+        raise ValueError("names an invalid port; ports are numbers from 1 to 65535") from None

@@ -1,6 +1,6 @@
 """Permissions: selectors and rules, and the part of a catalog that they leave to a caller.
 
-A rule sees an operation as the document describes it (`Subject`), never a name that was made of it. Whatever no rule
+A rule sees an operation as the document describes it (`Subject`), never a generated name. An operation that no rule
 permits is neither listed nor callable, and a `deny` wins over every `allow`.
 """
 
@@ -26,13 +26,14 @@ _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
 _HOLE = re.compile(r"\{[^{}]*\}")
 _HELD = "\0"
-"""Stands for the value of a hole, which no literal text of another template is."""
+"""Stands for the value of a hole; no literal text of a template equals it."""
 _SPANNING = -1
-"""Stands for the lengths of paths with values of several segments."""
+"""Stands for the length of a path with values of several segments."""
 
 
 class Selector(NamedTuple):
-    """Selects operations: ``pattern`` is compared with what ``kind`` names, and ``method`` too unless it is empty."""
+    """Selects operations: ``pattern`` is compared with the part that ``kind`` names, and ``method`` unless it is
+    empty."""
 
     kind: str  # method, path, tag, api, id
     pattern: str
@@ -60,9 +61,9 @@ class Selector(NamedTuple):
                 return _fits(self.pattern, subject.operation_id)
 
     def reaches(self, subject: Subject) -> bool:
-        """Whether it selects the operation under another spelling, which the API may take for the same: of a path with
-        escapes, doubled or trailing slashes, parameters of segments, variables as frameworks write them
-        (``{id:[0-9]+}`` for ``{id}``) or other case, or of a method in other case."""
+        """Whether it selects the operation under another spelling that the API may treat as the same: a path with
+        escapes, doubled or trailing slashes, parameters of segments, variables in a framework's notation
+        (``{id:[0-9]+}`` for ``{id}``) or another case, or a method in another case."""
         if self.kind not in {"path", "method"} or self.method not in {"", subject.method.upper()}:
             return False
         if self.kind == "method":
@@ -72,7 +73,7 @@ class Selector(NamedTuple):
 
 def selector(text: str) -> Selector:
     """``getPet``, ``id:delete``, ``DELETE``, ``/pets/*``, ``GET /pets/*``, ``tag:admin`` or ``api:pets``; ``*`` is any
-    text, slashes included. Raises ValueError for what is none of these."""
+    text, slashes included. Raises ValueError for any other text."""
     kind, colon, name = text.strip().partition(":")
     if colon and kind in _NAMED and name.strip():
         return Selector(kind, name.strip())
@@ -100,7 +101,7 @@ def _reaches(pattern: str, path: str) -> bool:
 
 
 def _plainly(path: str) -> str:
-    """A path in a form that is equal for all spellings that some server or other takes for one."""
+    """A path in a normal form, equal for all spellings that any server treats as the same."""
     try:
         decoded = fully_decoded(path)
     except ArgumentError:  # no operation of such a path becomes a tool
@@ -109,7 +110,7 @@ def _plainly(path: str) -> str:
 
 
 _plain = lru_cache(maxsize=8192)(_plainly)
-"""For the paths of documents, which are few and short."""
+"""The cached form for paths of documents, which are few and short."""
 
 
 _routed = lru_cache(maxsize=8192)(plain_route)
@@ -121,7 +122,8 @@ def _without_parameters(path: str) -> str:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Whether the text is the pattern, in which each ``*`` stands for any text. Linear: pieces are found in order."""
+    """Whether the text matches the pattern, in which ``*`` stands for any text. It is linear: pieces are found in
+    order."""
     first, *others = pattern.split("*")
     if not others:
         return pattern == text
@@ -138,7 +140,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def _segments(path: str) -> tuple[str, ...]:
-    """The segments of a path or a template, whose holes become ``*``; what follows ``;`` or ``?`` may be cut off."""
+    """The segments of a path or a template, with ``*`` for holes; the text after ``;`` or ``?`` may be cut off."""
     plain = _plainly(_HOLE.sub("*", path)).partition("?")[0].partition("#")[0]
     return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
 
@@ -155,8 +157,8 @@ Pairs = frozenset[tuple[str, str]]
 
 
 def _wanted(key: str) -> Pairs:
-    """The pairs in the query of a path's key, without what is only spelling. A variable has any value, and so has a
-    name without one (``?delete``): servers look whether it is there."""
+    """The normalized pairs in the query of a path's key. A variable has any value, and so has a name without a value
+    (``?delete``), since servers only check its presence."""
     query = plain_route(key).partition("#")[0].partition("?")[2]  # a question mark within braces begins none
     pieces = [piece.partition("=") for piece in query.split("&") if piece]
     return frozenset(
@@ -166,8 +168,8 @@ def _wanted(key: str) -> Pairs:
 
 
 def _given(query: str) -> Pairs:
-    """The pairs in a query, by all names that servers read, and for each name one that any value stands for. Some
-    servers separate them by semicolons too."""
+    """The pairs in a query, by all names that servers may read, and for each name one with any value. Some servers
+    separate pairs by semicolons, too."""
     texts = {query, query.replace(";", "&")}
     pairs = [pair for text in texts for pair in parse_qsl(text, keep_blank_values=True)]
     read = [(name, value.casefold()) for written, value in pairs for name in readings([written])]
@@ -175,7 +177,7 @@ def _given(query: str) -> Pairs:
 
 
 class _Place(NamedTuple):
-    """``query``: the pairs that the key of its path has after ``?``."""
+    """An operation's place. ``query`` has the pairs after ``?`` in its path's key."""
 
     subject: Subject
     segments: tuple[str, ...]
@@ -188,13 +190,13 @@ class _Place(NamedTuple):
         return SPANNING in self.subject.path
 
     def is_named_by(self, segments: Sequence[str]) -> bool:
-        """Whether a path of as many segments, or of more where it spans them, is one of its own."""
+        """Whether it matches a path of the same number of segments, or of more if its values may span segments."""
         return _fits("/".join(self.segments), "/".join(segments)) if self.spans else _all_fit(self.segments, segments)
 
 
 class _Nearer(NamedTuple):
-    """The operations that a call of one tool may name and that say more of its segments than ``held``, which has
-    `_HELD` for each value. ``before``: the segments of the API's base in the tool's path."""
+    """The operations that a call of one tool may name and that match its segments more literally than ``held``, which
+    has `_HELD` for each value. ``before`` is the number of segments of the API's base in the tool's path."""
 
     before: int
     held: tuple[str, ...]
@@ -203,9 +205,9 @@ class _Nearer(NamedTuple):
 
 
 class OperationPaths:
-    """The paths of all operations, also of those that are ``closed`` to everybody, so that a call of one is not a call
-    of another: with the id ``me`` a request for ``/users/{id}`` is what the document calls ``/users/me``, since the
-    path that says more is matched first (OpenAPI, Paths Object)."""
+    """The paths of all operations, also of those that are ``closed`` to everybody, so that a call of one operation
+    never reaches another. With the id ``me`` a request for ``/users/{id}`` is one for ``/users/me``, since the more
+    literal path is matched first (OpenAPI, Paths Object)."""
 
     def __init__(self, served: Iterable[Subject], closed: Iterable[Subject]) -> None:
         self._subjects: dict[tuple[str, str], list[tuple[Subject, bool]]] = {}
@@ -219,7 +221,7 @@ class OperationPaths:
                     self._with_query.add((one.api, one.method))
 
     def require_own(self, tool: Tool, request: HttpRequest, permit: Permit) -> None:
-        """Raises ArgumentError for a request of this tool that is one of an operation which may not be called."""
+        """Raises ArgumentError if a request of this tool reaches an operation that may not be called."""
         if tool.name not in self._nearer:
             self._nearer[tool.name] = self._found(tool) if self._may_name_others(tool) else None
         nearer = self._nearer[tool.name]
@@ -249,20 +251,20 @@ class OperationPaths:
         return _Nearer(base, held, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
     def _beyond(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
-        """Where values have slashes, which some servers take for those of the path. A tool whose values may have them
-        is no call of what says less of the same."""
+        """Longer places that values with slashes may reach, since some servers treat them as the path's. A tool whose
+        values may have slashes does not count as a call of a less literal path."""
         for place in self._of_length(tool.subject, length) if length > len(nearer.held) else ():
             if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):
                 yield place
 
     def _of_length(self, subject: Subject, length: int) -> Iterator[_Place]:
-        """The places of its API and method that a path of so many segments may be one of."""
+        """The places of its API and method that may match a path of so many segments."""
         alike = self._alike(subject)
         yield from alike.get(length, ())
         yield from (one for one in alike.get(_SPANNING, ()) if len(one.segments) < length)
 
     def _alike(self, subject: Subject) -> dict[int, list[_Place]]:
-        """All places of its API and method; those that span segments among `_SPANNING` too."""
+        """All places of its API and method by length; places that span segments are under `_SPANNING`, too."""
         key = subject.api, subject.method
         if key not in self._places:
             places = self._places[key] = dict[int, list[_Place]]()
@@ -274,7 +276,8 @@ class OperationPaths:
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
-    """Permits operations. ``allow`` empty: every operation; ``apis`` and ``tags`` None: of every API, with any tag."""
+    """Permits operations. An empty ``allow`` permits every operation, None in ``apis`` and ``tags`` every API and
+    tag."""
 
     allow: tuple[Selector, ...] = ()
     deny: tuple[Selector, ...] = ()
@@ -299,7 +302,7 @@ EVERYTHING = Rule()
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
-    """The rights of a principal: what ``own`` permits, and any of ``granted``, whose denials hold together.
+    """The rights of a principal: ``own`` and any of ``granted`` must permit a call; the denials of all hold.
 
     Equal permits see the same tools, so they are the classes that lists are made for.
     """
@@ -342,13 +345,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OPEN = Policy(default=EVERYTHING)
-"""Where there is no POLICY: everybody may call everything that is served."""
+"""The policy without POLICY: everybody may call everything that is served."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """The caller. ``key`` is unique among all principals, and empty without authentication; ``name`` is for the log.
 
-    ``rate``: calls a second, None where the general limit holds.
+    ``rate``: calls a second, None if the general limit holds.
     """
 
     key: str = ""
@@ -358,4 +361,4 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ANYBODY = Principal()
-"""Where nobody is asked who calls: over stdio, on the command line, and with INBOUND_AUTH=none and no POLICY."""
+"""The caller without a login: over stdio, on the command line, and with INBOUND_AUTH=none and no POLICY."""

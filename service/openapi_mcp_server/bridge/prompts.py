@@ -1,4 +1,4 @@
-"""One prompt per tool: a person picks it, fills in the arguments, and the model is told to make the call."""
+"""One prompt for each tool: a person picks it and fills in the arguments, and the model is asked to make the call."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def entry(name: str, tool: Tool) -> PromptEntry:
 def messages(tool: Tool, arguments: msgspec.Raw | None) -> PromptResult:
     """The result of ``prompts/get``: one message from the user that asks for the call.
 
-    Raises ArgumentError: a prompt's arguments are strings (MCP, GetPromptRequest) and those of its tool, and the
-    required ones must be there (Prompts, "Error Handling").
+    Raises ArgumentError if an argument is no string (MCP, GetPromptRequest) or unknown to the tool, or if a required
+    one is missing (Prompts, "Error Handling").
     """
     given = _given(arguments)
     if unknown := given.keys() - set(tool.input.names):

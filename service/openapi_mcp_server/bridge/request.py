@@ -1,12 +1,12 @@
-"""A tool's arguments to the one request they stand for: the compiled path's holes filled, nothing else decided.
+"""Makes the request of a call: arguments fill the holes of the compiled path, and nothing else is decided here.
 
-The path is never parsed or joined from URLs. Before the request leaves it must still have the shape of its template:
-as many segments but for those of arguments that may span several, no dot segment, nothing but visible ASCII; its origin
-is the tool's, which no argument touches.
+The path is never parsed or joined from URLs. Before the request is sent, it must still have the shape of its template:
+the same number of segments (except for arguments that may span several), no dot segment, only visible ASCII. Its origin
+is the tool's, and no argument changes it.
 
-A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined); in a body null
-is a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
-for which nothing is given is an empty object; an optional one is no body.
+A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined). In a body null is
+a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
+without arguments is an empty object; an optional one is left out.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from openapi_mcp_server.grammar import has_dot_segment
 _NONE: Mapping[str, Any] = {}
 _PATH = re.compile(r'/[!"$->@-~]*')
 _QUERY = re.compile(r'[!"$-~]*')
-"""Visible ASCII less what ends a path (``?``) or a query (``#``)."""
+"""Visible ASCII without the ends of a path (``?``) and of a query (``#``)."""
 
 
 def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = _NONE) -> HttpRequest:
-    """The request for arguments that have been checked against the tool's schema, keyed by argument name; ``others``
-    are properties of the body beside them.
+    """The request for checked arguments, by argument name; ``others`` are further properties of the body.
 
     Raises ArgumentError for a value that cannot be sent.
     """
@@ -73,7 +72,7 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
 
 
 def _path(tool: Tool, holes: Mapping[int, str]) -> str:
-    """The path, or ArgumentError if arguments beside each other or beside literal text would change its shape."""
+    """The path. Raises ArgumentError if neighbouring arguments or literal text would change its shape."""
     pieces, slashes = [], 0
     for part in tool.path:
         piece = part if isinstance(part, str) else holes.get(part, "")
@@ -97,7 +96,7 @@ def _query(tool: Tool, pieces: list[str]) -> str:
 
 
 def _require_own_names(tool: Tool, withheld: Withheld, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> None:
-    """Requires that what the model's arguments alone become does not name one that is withheld from it."""
+    """Raises ArgumentError if the model's own arguments, once encoded, name an argument that is withheld."""
     own = {name: value for name, value in arguments.items() if name not in withheld.arguments and value is not None}
     for slot in tool.slots:
         if slot.argument in own:
@@ -109,7 +108,7 @@ def _require_own_names(tool: Tool, withheld: Withheld, arguments: Mapping[str, A
 
 
 def _body(plan: BodyPlan, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """Content-Type and bytes; None where an optional body was not given."""
+    """Content-Type and bytes; None if an optional body was not given."""
     chosen = arguments.get(plan.chooser) if plan.chooser is not None else None
     write = plan.writers[chosen] if chosen is not None else next(iter(plan.writers.values()))
     if plan.whole is not None:

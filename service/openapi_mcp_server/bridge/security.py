@@ -19,14 +19,14 @@ from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoic
 from openapi_mcp_server.settings.auth import AuthShape, Identity
 
 OWN = ""
-"""Name of the API's own credential (AUTH_TYPE) among those of AUTH_SCHEMES."""
+"""The name of the API's own credential (AUTH_TYPE) beside those of AUTH_SCHEMES."""
 _REASON_LIMIT = 300
-"""Characters of a reason; a document may name any number of alternatives."""
+"""The most characters of a reason, since a document may have any number of alternatives."""
 
 
 def placed(identity: Identity, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> Identity:
-    """The identity with the places of all keys filled in; see `key_place`. A key for a scheme goes where the scheme
-    says."""
+    """The identity with the places of all keys filled in; see `key_place`. A key for a scheme goes to the scheme's
+    place."""
     own = _placed(identity.auth, key_place(identity.auth, operations, schemes))
     return msgspec.structs.replace(
         identity,
@@ -38,14 +38,14 @@ def placed(identity: Identity, operations: Iterable[Operation], schemes: Mapping
 
 
 def places(identity: Identity) -> dict[str, KeyPlace]:
-    """Where the keys go, by scheme; that of the API's own credential by `OWN`."""
+    """The places of the keys by scheme; the API's own key is under `OWN`."""
     return {name: _configured_place(auth) for name, auth in {OWN: identity.auth, **identity.schemes}.items()}
 
 
 def key_place(auth: AuthShape, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> KeyPlace:
-    """Where an API key goes: where the operator says; what that leaves open, as the document has it.
+    """The place of an API key: the operator's settings, and for missing ones the document.
 
-    The document counts where the operations refer to exactly one place that agrees with the operator's words.
+    The document counts if its operations refer to exactly one place that agrees with the settings.
     """
     referred = {name for each in operations for choice in each.security for name, _ in choice.schemes}
     known = [scheme for name, scheme in schemes.items() if name in referred]
@@ -56,10 +56,10 @@ def key_place(auth: AuthShape, operations: Iterable[Operation], schemes: Mapping
 
 
 def access(security: Iterable[SecurityChoice], identity: Identity, schemes: Mapping[str, SecurityScheme]) -> Access:
-    """The access that calling an operation with these alternatives comes to; ``identity`` with its keys' places.
+    """The access to an operation with these alternatives; ``identity`` has the places of its keys.
 
-    The first alternative that can be met decides which credentials are sent. Where none can, or nothing is asked for,
-    the API's own are.
+    The first alternative that can be met decides which credentials are sent. If none can be met, or none is required,
+    the API's own are sent.
     """
     choices = tuple(security)
     for choice in choices:
@@ -94,7 +94,7 @@ def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
 
 
 def _settings(scheme: SecurityScheme) -> str:
-    """The settings that meet a scheme; empty where this version has none."""
+    """The settings that meet a scheme; empty if there are none."""
     return _WAYS.get(scheme.http_scheme or "" if scheme.kind == "http" else scheme.kind, "")
 
 
@@ -107,13 +107,13 @@ _WAYS: Mapping[str, str] = {
     "openIdConnect": "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2",
     "mutualTLS": "AUTH_CLIENT_CERTIFICATE",
 }
-"""By the kind of a scheme, or its name in HTTP."""
+"""Settings by the kind of a scheme, or by its name in HTTP."""
 _CERTIFICATE = "TLS"
 """Stands for a client's certificate, which is no part of a request."""
 
 
 def _meeting(identity: Identity, name: str, schemes: Mapping[str, SecurityScheme]) -> str | None:
-    """Which credential meets a scheme, by its name in AUTH_SCHEMES or `OWN`; None: none does."""
+    """The credential that meets a scheme, by its name in AUTH_SCHEMES or `OWN`; None if there is none."""
     if name in identity.schemes:
         return name
     scheme = schemes.get(name)
@@ -123,8 +123,8 @@ def _meeting(identity: Identity, name: str, schemes: Mapping[str, SecurityScheme
 
 
 def fills(identity: Identity, access: Access, parameter: Parameter) -> bool:
-    """Whether the credentials of an operation, a fixed value, or a header of the client write this parameter, which is
-    then nothing to ask a model for."""
+    """Whether the credentials of an operation, a fixed value or a header of the client fill this parameter. Then it is
+    no argument for a model."""
     if parameter.location == "header" and parameter.name.lower() in identity.forwarded | identity.headers:
         return True
     if parameter.location == "query" and parameter.name in identity.query:
@@ -145,8 +145,8 @@ def _writes(auth: AuthShape, parameter: Parameter) -> bool:
 
 
 def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
-    """Why a credential is of a kind, or for a scheme, that the document does not know; empty where it does. A document
-    without schemes says nothing of any other credential."""
+    """The reason why the document does not know a credential's kind or scheme; empty if it does. A document without
+    schemes does not restrict credentials."""
     if unknown := [name for name in identity.schemes if name not in schemes]:
         named = ", ".join(map(repr, unknown))
         return text.line(
@@ -215,7 +215,7 @@ def _agrees(auth: AuthShape, place: KeyPlace) -> bool:
 
 
 def _same(one: KeyPlace, other: KeyPlace) -> bool:
-    """Names of headers are the same in any case (RFC 9110 section 5.1), others only as they are."""
+    """Whether two places are equal. Header names ignore case (RFC 9110 section 5.1), other names do not."""
     if one.location == other.location == "header":
         return one.name.lower() == other.name.lower()
     return one == other
@@ -245,7 +245,8 @@ def _meets(auth: AuthShape, scheme: SecurityScheme) -> bool:
 
 
 def _writes_authorization(auth: AuthShape, scheme: SecurityScheme) -> bool:
-    """A key in Authorization is a value that the operator wrote whole; a digest is another for each request."""
+    """Whether the operator's key in Authorization, a whole value, can meet a scheme. It cannot meet digest, whose value
+    differs for each request."""
     return scheme.http_scheme != "digest" and _same(_configured_place(auth), _AUTHORIZATION)
 
 

@@ -14,13 +14,13 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 
 ANYWHERE = base_url("https://api.invalid")
-"""The base URL of an API with an unknown address; there is no such host (RFC 6761 section 6.4)."""
+"""The base URL of an API with an unknown address; this host never exists (RFC 6761 section 6.4)."""
 _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 
 class ApiPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an API is. ``documented``: the document's own servers, as far as they can be used. ``unknown``: why the
-    base is only a stand-in, good for looking and not for calling. ``doubt``: why it may not be what was meant.
+    """The address of an API. ``documented`` are the document's own usable servers. ``unknown`` says why the base is
+    only a placeholder, for showing and not for calling. ``doubt`` says why the base may be wrong.
     """
 
     base: BaseUrl
@@ -30,7 +30,7 @@ class ApiPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> ApiPlace:
-    """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
+    """The address of a document's API; ``location`` is the document's own URL, empty for a file."""
     servers = _resolved(description, location, configured.origin.scheme if configured else "https")
     documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
     if configured is not None:
@@ -43,8 +43,8 @@ def place(configured: BaseUrl | None, description: ApiDescription, location: str
 
 def _resolved(description: ApiDescription, location: str, scheme: str) -> list[str]:
     """The document's servers, relative ones resolved against its own URL; without any, ``/`` is meant (OpenAPI 3.0.4
-    and 3.1.1, Server Object, ``url``; OpenAPI Object, ``servers``; Swagger 2.0, ``host``). Those of a file stay as
-    they are, but for a host without a scheme, which gets this one.
+    and 3.1.1, Server Object, ``url``; OpenAPI Object, ``servers``; Swagger 2.0, ``host``). For a file they stay as they
+    are, except that a host without a scheme gets ``scheme``.
     """
     if not location:
         return [f"{scheme}:{url}" if url.startswith("//") else url for url in description.servers]
@@ -54,7 +54,7 @@ def _resolved(description: ApiDescription, location: str, scheme: str) -> list[s
 
 
 def _only(servers: Sequence[str], description: ApiDescription) -> BaseUrl:
-    """The only absolute URL; SpecError if there is none, or one too many."""
+    """The only absolute URL; raises SpecError if there is none, or more than one."""
     absolute = list(dict.fromkeys(url for url in servers if "://" in url))
     if not absolute:
         raise SpecError("#/servers", f"no absolute URL says where the API is{_reason(description)}; {_HOW}")
@@ -68,14 +68,14 @@ def _only(servers: Sequence[str], description: ApiDescription) -> BaseUrl:
 
 
 def _reason(description: ApiDescription) -> str:
-    """The reason, from the notes on the document, why a server that it names cannot be used."""
+    """The reason why one of the document's servers cannot be used, from the notes on the document."""
     dropped = [note for note in description.notes if note.kind == "server_dropped"]
     return f" ({dropped[0].pointer}: {dropped[0].message})" if dropped else ""
 
 
 def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[BaseUrl]) -> str:
-    """A doubt about the base URL. It has no path, but every server of the document has one: then most calls get a 404.
-    Or it ends like the address of a document."""
+    """A doubt about the base URL: it has no path although every server of the document has one (then most calls get
+    404), or it ends like the address of a document."""
     if configured.path.endswith((".json", ".yaml", ".yml")):
         return f"API_BASE_URL is {configured}, which looks like a document: leave out the file if calls get a 404"
     paths = [base.path for base in documented] + [url for url in servers if url.startswith("/")]
@@ -87,7 +87,7 @@ def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[Bas
 
 
 def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin]) -> BaseUrl:
-    """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
+    """The base for one operation, which may have servers of its own; raises SpecError if none of them is allowed.
 
     A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
     section 4.8.5). One at the origin of the document's ``own`` servers moves with them to the base's origin.
@@ -109,7 +109,7 @@ def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], 
 
 
 def _moved(path: str, root: str, base: str) -> str | None:
-    """Where a server's path is once ``base`` stands in for ``root``; None if that cannot be told."""
+    """A server's path after ``base`` replaces ``root``; None if it is unknown."""
     if path == root or path.startswith(f"{root}/"):
         return base + path.removeprefix(root)
     return base.removesuffix(root) + path if base.endswith(root) else None

@@ -12,10 +12,10 @@ from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.pausing import in_turns
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
+"""The most bytes of a body, which is built in memory beside its argument. Larger files need another kind of upload."""
 
 _AT_ONCE = 500
-"""Pieces that are made between two pauses."""
+"""The number of pieces between two pauses."""
 
 Piece = TypeVar("Piece", bound=Sized)
 
@@ -27,7 +27,7 @@ def require(size: int, limit: int = MAX_BODY_BYTES) -> None:
 
 
 def bounded(pieces: Iterable[Piece], size_of: Callable[[Piece], int] = len) -> Iterator[Piece]:
-    """The pieces, as long as a body can be made of them. Raises ArgumentError."""
+    """Passes pieces on, within the limit of a body. Raises ArgumentError."""
     size = 0
     for piece in in_turns(pieces, _AT_ONCE):
         size += size_of(piece)
@@ -36,8 +36,8 @@ def bounded(pieces: Iterable[Piece], size_of: Callable[[Piece], int] = len) -> I
 
 
 def exceeds(value: object, limit: int) -> bool:
-    """Whether a value takes more characters than that however it is written: its strings are in it, and each value
-    takes one, or what separates it from the next one does."""
+    """Whether a value takes more than ``limit`` characters in any notation. Every notation has its strings and at least
+    one character, or a separator, for each value."""
     waiting, size = [value], -1
     while waiting:
         one = waiting.pop()

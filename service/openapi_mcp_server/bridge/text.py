@@ -1,9 +1,9 @@
-"""Text from a document, made fit for a model and for a log line.
+"""Cleans text from a document for models and for log lines.
 
-Documents are written by strangers: their prose carries markup that costs tokens and, at worst, characters that a
-reader does not see but a model does (Unicode tags, bidirectional overrides, variation selectors). Prose loses both.
-Values that are sent as they are written keep every character and are told in the spelling of JSON where one of them is
-not seen (`openapi_mcp_server.bridge.schemas.unseen`).
+Documents are written by strangers. Their prose has markup, which costs tokens, and may have characters that models see
+and people do not (Unicode tags, bidirectional overrides, variation selectors). Both are removed from prose. Values that
+are sent as written keep every character; they are shown in JSON's escapes if a character is invisible
+(`openapi_mcp_server.bridge.schemas.unseen`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from operator import itemgetter
 from openapi_mcp_server.openapi.model import Operation, Response
 
 TITLE_LIMIT = 100
-"""Characters of a tool's title: one line in a list."""
+"""The most characters of a tool's title, which is one line in a list."""
 DESCRIPTION_LIMIT = 1_024
-"""Characters of a tool's description; several model APIs refuse more."""
+"""The most characters of a tool's description; several model APIs refuse more."""
 ARGUMENT_LIMIT = 512
-"""Characters of an argument's description."""
+"""The most characters of an argument's description."""
 _INPUT_FACTOR = 8
 """Prose is cut to this many times its limit before it is cleaned, so that a 5 MB description costs nothing."""
 
@@ -36,19 +36,19 @@ INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff\U000f0000-\U0010ffff"  # tags, more selectors, private planes
     "]+"
 )
-"""Characters that no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones
-of Cf."""
+"""Characters that people do not see: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, without the visible
+ones of Cf."""
 
 _PLAIN = bytes([*range(0x20, 0x7F), *b"\t\r\n"])
 MARKS = 30
-"""Marks on one letter that are kept, as many as UAX #15 allows in a stream (section 13): no letter of any language has
-more. CPython puts them in order in quadratic time (gh-149079)."""
+"""The most marks on one letter that are kept, as in UAX #15 for streams (section 13). No letter of any language has
+more. CPython orders them in quadratic time (gh-149079)."""
 _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
-"""Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
+"""Text that may have more marks, since no mark is a character of words. A row of boxes or dots has this form, too."""
 
 _NOISE = re.compile(r"[^ !\"$%'()+,./0-9:;=?@A-Z\[\\\]^_a-z{|}~\n\r\t-]")
-"""Characters that every kind of noise holds one of, but for links and rules; most prose has none of it and is not
-looked at again. A set alone is found four times as fast as one of several words."""
+"""Every kind of noise has one of these characters, except links and rules. Most prose has none and needs no further
+search. Searching a set alone is four times as fast as searching several words."""
 _MARK = ("*", "#", ">", "```", "---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
@@ -72,14 +72,15 @@ _POINTER = re.compile(
     r"(?:For (?:more|additional) (?:information|details)|Learn more|See also)[^.\n\[\]]{0,80}"
     r"\"?\[[^\[\]\n]{0,200}\]\([^()\s]{0,400}\)\"?[^.\n\[\]]{0,40}\.\"?"
 )
-"""A sentence that says no more than where to read on, by a link, which models do not get."""
+"""A sentence that only points to further text by a link, which models do not get."""
 _POINTING = ("For more ", "For additional ", "Learn more", "See also")
 """The beginnings of such a sentence."""
 _OFFERED_TYPES = "supports the following custom media types"
-"""The beginning of a list in GitHub's descriptions that a model cannot choose from: Accept is ours."""
+"""The beginning of a list of media types in GitHub's descriptions. A model cannot choose one, since the server sets
+Accept."""
 _LISTED = ("-", "*", "|")
 _STEM = 5
-"""Characters by which two words are taken for one."""
+"""Two words with this many equal first characters count as the same."""
 _inner = itemgetter(1)  # half the time of a template
 _WORDS = re.compile(r"[^\W_]{3,}")
 _WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -92,14 +93,15 @@ def line(text: str, limit: int) -> str:
 
 @lru_cache(maxsize=256)
 def _line(text: str, limit: int) -> str:
-    """Operations say the same of what they have in common: three in four lines of Kubernetes' document are repeated."""
+    """The same, with a cache, since operations repeat text: three in four lines of Kubernetes' document are
+    repeated."""
     if _NOISE.search(text) is not None or "](" in text or "---" in text:
         text = _without_noise(text)
     return shorten(" ".join(text.split()), limit)
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text cut to at most ``limit`` characters, between words where one ends near."""
+    """The text cut to at most ``limit`` characters, between two words if possible."""
     if len(text) <= limit:
         return text
     cut = text[: limit - 1]
@@ -108,7 +110,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def visible(text: str) -> str:
-    """Text in NFC without the characters that no reader sees; line ends and markup stay."""
+    """The text in NFC without invisible characters; line ends and markup stay."""
     if not (rare := _rare(text.encode("utf-8", "surrogatepass"))):
         return text
     if INVISIBLE.search(rare) is not None:
@@ -118,18 +120,24 @@ def visible(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def caseless(text: str) -> str:
+    """Text for a comparison without regard to case. A model has seen it as `visible` makes it."""
+    return visible(text.casefold())
+
+
 def holds_unseen(encoded: bytes) -> bool:
-    """Whether a character that no reader sees is in UTF-8."""
+    """Whether a text in UTF-8 has an invisible character."""
     return INVISIBLE.search(_rare(encoded)) is not None
 
 
 def _rare(encoded: bytes) -> str:
-    """The characters of UTF-8 that need a look, which takes ten times as long as finding them."""
+    """The characters of a text in UTF-8 that may be invisible. The exact test takes ten times as long as finding
+    them."""
     return encoded.translate(None, _PLAIN).decode("utf-8", "surrogatepass")
 
 
 def spelt(encoded: str) -> str:
-    """A JSON text that means the same, where escapes stand for the characters that no reader sees."""
+    """The same JSON text with escapes for invisible characters."""
     return INVISIBLE.sub(_escapes, encoded)
 
 
@@ -167,7 +175,7 @@ def title(operation: Operation) -> str:
 
 
 def description(operation: Operation) -> str:
-    """The text that the model reads to choose the tool: summary, description, then what its schema does not say."""
+    """The text by which a model chooses the tool: summary, description, then facts that its schema does not have."""
     facts = _facts(operation)
     room = DESCRIPTION_LIMIT - sum(len(fact) + 2 for fact in facts)
     summary, prose = line(operation.summary, room), line(_worth_reading(operation.description), room)
@@ -180,12 +188,12 @@ def description(operation: Operation) -> str:
 
 
 def place(operation: Operation) -> str:
-    """``GET /pets``: what tells operations apart that have the same description."""
+    """Method and path (``GET /pets``), which distinguish operations with the same description."""
     return f"{operation.method} {visible(operation.path)}"
 
 
 def sentence(text: str) -> str:
-    """The text with a full stop, where it has no end."""
+    """The text with a full stop, if it does not end with a punctuation mark."""
     return text if not text or text[-1] in ".!?…:" else f"{text}."
 
 
@@ -203,7 +211,7 @@ def _worth_reading(prose: str) -> str:
 
 
 def _says(sentence: str, summary: str) -> bool:
-    """Whether all words of a summary are in a sentence, as far as their beginnings tell."""
+    """Whether all words of a summary are in a sentence, compared by their beginnings."""
     words = _stems(summary)
     if len(words) < 2:
         return False
@@ -212,12 +220,12 @@ def _says(sentence: str, summary: str) -> bool:
 
 
 def _stems(prose: str) -> set[str]:
-    """The beginnings of words, as far as they are the same for "list" and "lists"."""
+    """The beginnings of words, short enough to be equal for "list" and "lists"."""
     return {word.rstrip("s")[:_STEM] for word in _WORDS.findall(prose.casefold())}
 
 
 def _words(name: str) -> str:
-    """The words of an identifier as a sentence; none where it is one word."""
+    """The words of an identifier as a sentence; empty if it is one word."""
     words = [word if word.isupper() else word.lower() for word in _WORD_IN_NAME.findall(name[:TITLE_LIMIT])]
     told = " ".join(words)
     return f"{told[:1].upper()}{told[1:]}. " if len(words) > 1 else ""
@@ -235,6 +243,6 @@ def _facts(operation: Operation) -> list[str]:
 
 
 def _kinds(responses: list[Response]) -> list[str]:
-    """The media types of answers, once each, as far as they name one type."""
+    """The media types of answers without repetitions and ranges."""
     names = (visible(media.name.partition(";")[0].strip()) for response in responses for media in response.media)
     return list(dict.fromkeys(name for name in names if name and "*" not in name))

@@ -1,9 +1,8 @@
-"""Arguments that an override fixes or hides, and the other ways in which a model could say them, or name another
-operation.
+"""Refuses other ways in which a model could set arguments that an override fixes or hides, or reach another operation.
 
-An object that explodes into a query, a form or cookies has names that the model chooses, and an API that gets a name
-twice may take either. Names count as one if only their spelling differs: PHP reads ``account.id`` as ``account_id``,
-and decoders of JSON in Go and .NET ignore case.
+An object that explodes into a query, a form or cookies has names that the model chooses. An API that gets a name twice
+may use either value. Names count as equal if only their spelling differs: PHP reads ``account.id`` as ``account_id``,
+and JSON decoders in Go and .NET ignore case.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ _SEPARATORS = {"query": "&", "querystring": "&", "cookie": ";"}
 _PART = re.compile(rb'^content-disposition: *form-data[^\r\n]*?\bname="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
 _UNDERSCORES = str.maketrans(". [", "___")
 _METHOD_NAMES = frozenset({"_method", "_httpmethod"})
-"""Parameters by which WordPress, Rails, Laravel, Symfony and Salesforce take a request for one of another method."""
+"""Parameters that change the method of a request in WordPress, Rails, Laravel, Symfony and Salesforce."""
 _IN_EACH = b"ethod"
 _IN_FIELD = re.compile(rb'name="[^"\r\n]*ethod')
 _AS_MEMBER = b'"_method":'
 _ESCAPED_LETTER = re.compile(rb"%(?:[46][4589DFdf]|[57]4)")
-"""One of the letters of these names as a form may write it; nothing here writes a letter so."""
+"""One of the letters of these names in percent-encoding. This service never encodes letters."""
 _MEMBER_NAME = re.compile(rb'"([^"\\]*)":')
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def require_own_method(tool: Tool, query: str, body: tuple[str, bytes] | None) -> None:
-    """Raises ArgumentError where a name that the model has chosen makes the call one of another operation."""
+    """Raises ArgumentError if a name that the model has chosen changes the method, and so the operation."""
     names = _form_names(query.replace(";", "&")) if _may_say(query.encode()) else []
     if body is not None:
         names += _chosen_names(*body)
@@ -48,8 +47,8 @@ def require_own_method(tool: Tool, query: str, body: tuple[str, bytes] | None) -
 
 
 def require_own_query(tool: Tool, query: Iterable[str]) -> None:
-    """Raises ArgumentError where a name that the model has chosen is one of those in the path's key
-    (``/?action=list``), which tell operations apart: many servers take the last of two."""
+    """Raises ArgumentError if a name that the model has chosen is also in the path's key (``/?action=list``). Such
+    names distinguish operations, and many servers use the last of two values."""
     chosen = (name for part in query for name in _form_names(part.replace(";", "&")))
     again = frozenset(readings(_form_names(tool.fixed_query))).intersection(readings(chosen))
     if again := again.difference(readings(slot.name for slot in tool.slots)):
@@ -61,8 +60,8 @@ def _may_say(form: bytes) -> bool:
 
 
 def _chosen_names(media_type: str, body: bytes) -> list[str]:
-    """The names at the outermost level of a body, where one could be of these: large bodies are not read for nothing.
-    Laravel looks into JSON too."""
+    """The names at the outermost level of a body. It is read only if it may have one of these names, since bodies can
+    be large. Laravel reads JSON, too."""
     if is_form(media_type):
         return _field_names(media_type, body) if _may_say(body) else []
     if is_multipart(media_type):
@@ -76,7 +75,7 @@ def _chosen_names(media_type: str, body: bytes) -> list[str]:
 
 
 def readings(names: Iterable[str]) -> Iterator[str]:
-    """The names as PHP reads them, with underscores and up to a NUL, and as Rack does, without brackets around."""
+    """The names as PHP reads them (with underscores, up to a NUL) and as Rack does (without outer brackets)."""
     for name in names:
         begun = name.partition("\0")[0].strip().casefold()
         yield begun.translate(_UNDERSCORES)
@@ -84,7 +83,7 @@ def readings(names: Iterable[str]) -> Iterator[str]:
 
 
 def _declared(tool: Tool) -> Iterator[str]:
-    """The names that a document gives, those within its schemas too."""
+    """The names in a document, also within its schemas."""
     yield from (slot.name for slot in tool.slots)
     yield from _form_names(tool.fixed_query)
     if tool.body is not None:
@@ -93,7 +92,7 @@ def _declared(tool: Tool) -> Iterator[str]:
 
 
 def require_unsaid(withheld: Withheld, location: str, text: str) -> None:
-    """Raises ArgumentError if an argument of the model's, encoded for its location, has one of the names there."""
+    """Raises ArgumentError if a model's argument, encoded for its location, has a withheld name."""
     separator = _SEPARATORS.get(location)
     if separator is None:
         return
@@ -103,13 +102,13 @@ def require_unsaid(withheld: Withheld, location: str, text: str) -> None:
 
 
 def require_no_field(withheld: Withheld, media_type: str, body: bytes) -> None:
-    """The same for a form that was written of the model's arguments alone."""
+    """Raises ArgumentError if a form from the model's arguments alone has a withheld name."""
     for name in _field_names(media_type, body):
         _require(withheld, "body", name)
 
 
 def _field_names(media_type: str, body: bytes) -> list[str]:
-    """The names of the fields of a form, by which its parts are told apart; none of any other body."""
+    """The names of a form's fields; empty for any other body."""
     if is_form(media_type):
         return _form_names(body.decode("ascii", "replace"))
     parts = _PART.findall(body) if is_multipart(media_type) else []

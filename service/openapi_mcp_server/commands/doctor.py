@@ -22,7 +22,7 @@ def run(config: Config) -> int:
     if "--document" in config.options:
         return _document(config)
     if "--server" not in config.options:
-        raise ConfigError("doctor", "of what? --server URL of a running server, or --document and a --spec-path")
+        raise ConfigError("doctor", "give --server URL of a running server, or --document and a --spec-path")
     return _server(config)
 
 

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import msgspec
 import trio
 
-from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, is_heavy
-from openapi_mcp_server.bridge.arguments.check import CheckedArguments, at_once, check
+from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
-from openapi_mcp_server.bridge.media.by_parts import take_apart
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
-from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results.echoes import without_secrets
 from openapi_mcp_server.bridge.results.event_size import without_large_files
-from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH
 from openapi_mcp_server.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
+from openapi_mcp_server.gateway import preparing
 from openapi_mcp_server.gateway.draft import Draft
+from openapi_mcp_server.gateway.preparing import PreparedCall
 from openapi_mcp_server.gateway.serving import Notify, Pending, Send, SendAtOnce, SendOne, Sent, Serving, not_at_once
 from openapi_mcp_server.gateway.views import CatalogViews, ServedCatalog, denied, unknown_name
 from openapi_mcp_server.mcp.inbound import Call, Rejection
@@ -62,7 +60,7 @@ COERCED = "openapi-mcp-server/coerced"
 _FILTERS = "openapi_mcp_server.bridge.results.response_filter"
 _SEARCH = "openapi_mcp_server.bridge.search.mode"
 
-Read = TypeVar("Read")
+Made = TypeVar("Made")
 Write = Callable[[Select | None], ToolResult]
 """Makes the result of an answer, after a filter."""
 
@@ -138,19 +136,19 @@ class Calls:
         asked = await self._read(call, partial(asking.read_search, call.arguments), draft)
         index = await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
-        if not is_heavy(len(asked.query) * len(offer.tools)):
-            return find()
-        with self._turn(draft):
-            return await self._aside.do(find, draft.client)
-        raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
+        is_large = is_heavy(len(asked.query) * len(offer.tools))
+        return await self._done(find, draft, "search for fewer words", is_large=is_large)
 
-    async def _read(self, call: Call, read: Callable[[], Read], draft: Draft) -> Read:
-        """Reads the arguments of one of the four tools, large ones in a thread. Raises ArgumentError."""
-        if call.arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(call.arguments))):
-            return read()
+    async def _read(self, call: Call, read: Callable[[], Made], draft: Draft) -> Made:
+        """Reads the arguments of one of the four tools. Raises ArgumentError."""
+        return await self._done(read, draft, "give less", is_large=preparing.are_large(call.arguments))
+
+    async def _done(self, work: Callable[[], Made], draft: Draft, advice: str, *, is_large: bool) -> Made:
+        if not is_large:
+            return work()
         with self._turn(draft):
-            return await self._aside.do(read, draft.client)
-        raise ArgumentError(f"{self._why_no_turn()}; give less, or call again later")
+            return await self._aside.do(work, draft.client)
+        raise ArgumentError(f"{self._why_no_turn()}; {advice}, or call again later")
 
     def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
         draft.result = outcome
@@ -211,15 +209,14 @@ class Calls:
         with self._turn(draft):
             draft.arguments, _ = await self._aside.do(partial(redaction.text, text), draft.client)
 
-    async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> _Prepared:
-        if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
-            checked = at_once(tool, arguments)
-            if checked is not None:
-                return _built(tool, arguments, checked)
+    async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> PreparedCall:
+        ready = preparing.prepared_at_once(tool, arguments)
+        if ready is not None:
+            return ready
         with self._turn(draft):
-            prepared = await self._aside.do(partial(_prepare, tool, arguments), draft.client)
+            ready = await self._aside.do(partial(preparing.prepared, tool, arguments), draft.client)
             draft.waited_seconds = draft.seconds()
-            return prepared
+            return ready
         raise Refused(f"{self._why_no_turn()}; give less, or call again later", outcome_unknown=False)
 
     async def _rendered(
@@ -244,7 +241,7 @@ class Calls:
         raise Timeout(why, outcome_unknown=True)
 
     def _written(
-        self, served: ServedCatalog, tool: Tool, answered: HttpResponse, prepared: _Prepared, select: Select | None
+        self, served: ServedCatalog, tool: Tool, answered: HttpResponse, prepared: PreparedCall, select: Select | None
     ) -> ToolResult:
         """The result of an answer. Values that REDACT names are hidden before anything else."""
         hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
@@ -287,7 +284,7 @@ class Calls:
 
     async def _exchange(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
         if self._has_given_up:
-            raise Refused("the server stops; call again", outcome_unknown=False)
+            raise _not_sent()
         began = time.perf_counter()
         try:
             answered = await self._asked(request, tool, draft, hold)
@@ -316,9 +313,11 @@ class Calls:
                 return await self._send(request, deadline_seconds=seconds, hold=hold)
             return await request.exchange(self._sender(tool, draft, hold), seconds)
         self.given_up += is_uncounted
+        if self._has_given_up and not hold.may_be_sent:
+            raise _not_sent()
         late = f"no answer within {self._serving.call_seconds:g} s"
         why = "the server stops and could not wait for it" if self._has_given_up else late
-        raise Timeout(why, outcome_unknown=True)
+        raise Timeout(why, outcome_unknown=hold.may_be_sent)
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
@@ -326,6 +325,10 @@ class Calls:
             return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 
         return send
+
+
+def _not_sent() -> Refused:
+    return Refused("the server stops; call again", outcome_unknown=False)
 
 
 def _require_own_place(places: OperationPaths, tool: Tool, request: HttpRequest, draft: Draft) -> None:
@@ -351,31 +354,6 @@ async def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError
     return mode.mended(error, tool)
 
 
-class _Prepared(NamedTuple):
-    """A request that was made from a model's arguments. ``asked``: those that may select a page. ``expression``: the
-    filter of the answer, or None."""
-
-    request: HttpRequest
-    coerced: tuple[str, ...]
-    asked: Mapping[str, object]
-    expression: str | None
-
-
-def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
-    """Raises ArgumentError."""
-    return _built(tool, arguments, check(tool, arguments))
-
-
-def _built(tool: Tool, arguments: msgspec.Raw | None, checked: CheckedArguments) -> _Prepared:
-    given = checked.values
-    expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
-    request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
-    asked = small(given) if tool.paging else {}
-    if arguments is not None and len(memoryview(arguments)) > LARGE:
-        take_apart(given)
-    return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
-
-
 async def _selection(expression: str) -> Selection:
     """Raises ArgumentError."""
     await _import(_FILTERS)
@@ -385,7 +363,7 @@ async def _selection(expression: str) -> Selection:
 
 
 async def _import(module: str) -> None:
-    """Imports what few calls need, in a thread: it takes 7 to 30 ms."""
+    """Imports a module that few calls need in a thread: it takes 7 to 30 ms."""
     if module not in sys.modules:
         await trio.to_thread.run_sync(import_module, module)
 

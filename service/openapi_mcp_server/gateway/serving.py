@@ -40,7 +40,7 @@ Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
 
 
 class Send(Protocol):
-    """Carries out one request within the room of ``hold``; raises an `UpstreamError`."""
+    """Carries out one request within the room of ``hold``, and sets its ``may_be_sent``; raises an `UpstreamError`."""
 
     async def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse: ...
 

@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 by jsonschema-rs: patterns in linear time, nothing fetched, formats asserted where asked for."""
+"""JSON Schema 2020-12 by jsonschema-rs: patterns in linear time, nothing fetched, formats asserted on request."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Kind = jsonschema_rs.ValidationErrorKind
 
 
 def compiled(schema: str | dict[str, Any], *, formats: bool = False, pattern_bytes: int | None = None) -> Validator:
-    """The validator of a schema, encoded or decoded. Raises ValueError, of which `Error` is one, if there can be none.
+    """The validator of a schema, encoded or decoded. Raises ValueError (`Error` is one) for an invalid schema.
 
-    ``pattern_bytes``: what one compiled pattern may take. Errors are worded without the value, of which each would
-    make several copies.
+    ``pattern_bytes``: the most bytes of one compiled pattern. Errors do not quote the value, since each error would
+    copy it several times.
     """
     patterns = jsonschema_rs.RegexOptions(size_limit=pattern_bytes)
     return Validator(schema, pattern_options=patterns, offline=True, validate_formats=formats, mask="the value")

@@ -1,7 +1,7 @@
-"""The model of an OpenAPI description that the rest of the service knows: resolved, dialect-free, immutable.
+"""The model of an OpenAPI description for the rest of the service: resolved, independent of dialects, immutable.
 
-``swagger2.py`` and the 3.x reader both end here. Every value knows its place in the document (``pointer``, a
-JSON Pointer as a URI fragment, RFC 6901 section 6).
+The readers of Swagger 2.0 and of 3.x both make it. Every value has its place in the document (``pointer``, a JSON
+Pointer as a URI fragment, RFC 6901 section 6).
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
 DialectName = Literal["2.0", "3.0", "3.1", "3.2"]
 NoteKind = Literal[
-    "path_repaired",  # a path key that is not quite one, or a method in capitals, was taken for what it means
+    "path_repaired",  # a faulty path key, or a method in capitals, was read by its likely meaning
     "variable_undeclared",  # a variable of the path has no parameter; it became a required string
     "parameter_dropped",  # a parameter that cannot be sent or must not be set was left out
     "parameter_repeated",  # a parameter is declared twice in one place; the last one counts
     "parameter_repaired",  # a parameter lacks something or contradicts itself; the default was taken
-    "body_repaired",  # a request body is none, or its type cannot carry its schema; what is sent is in the message
+    "body_repaired",  # a request body is invalid, or its type cannot carry its schema; the message says what is sent
     "body_dropped",  # a request body or media type that describes nothing was left out
     "keyword_dropped",  # a schema keyword has a value that it cannot have and was left out
     "pattern_dropped",  # a regular expression cannot run in linear time and is not checked
-    "schema_repaired",  # a schema contradicts itself or uses another dialect; it was taken for what it means
+    "schema_repaired",  # a schema contradicts itself or uses another dialect; its likely meaning was used
     "reference_static",  # a dynamic reference was resolved to the one target that the document itself has
     "response_dropped",  # a response cannot be read; calls are not affected
     "output_dropped",  # the schema of an answer cannot be used; the tool declares no output for it
-    "input_shortened",  # the input schema of a tool is over its limit; what it says in less is in the message
+    "input_shortened",  # the input schema of a tool is over its limit; the message says what was left out
     "security_dropped",  # a security scheme is missing or of an unknown kind
     "server_dropped",  # a server entry cannot be used
-    "server_repaired",  # the host of a document of Swagger 2.0 is more than a host; it was taken for what it means
+    "server_repaired",  # the host of a document of Swagger 2.0 is more than a host; its likely meaning was used
     "name_repeated",  # an operationId stands at several operations; the names of their tools end in a hash of each
     "base_url_unknown",  # the document does not say where the API is; serving it needs API_BASE_URL
     "base_url_doubtful",  # API_BASE_URL is an origin alone, and the servers of the document have a path
-    "info_dropped",  # what the document says about itself cannot be read
-    "field_unknown",  # a field is none of its object in this version of the specification, and nothing was done with it
-    "extension_ignored",  # x-mcp or a key of it is none of what this service reads
+    "info_dropped",  # the document's info cannot be read
+    "field_unknown",  # an object does not have this field in this version of the specification; it was ignored
+    "extension_ignored",  # x-mcp, or a key of it, is unknown to this service
     "overlay_unused",  # the target of an overlay's action selects nothing in the document
     "override_unused",  # an entry of TOOL_OVERRIDES selects no operation
 ]
@@ -61,7 +61,7 @@ class Schema(msgspec.Struct, frozen=True, gc=False):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A repair or an oddity that cost no operation."""
+    """A repair or an oddity for which no operation was skipped."""
 
     pointer: str
     kind: NoteKind
@@ -69,10 +69,10 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation that is no tool, and why, in words its operator can act on.
+    """An operation that is no tool, with the reason, in words that help an operator.
 
-    ``pointer`` is where the fault is, ``place`` the line and column of that, where somebody looked for them.
-    ``method`` is ``*`` where a whole path item cannot be read.
+    ``pointer`` leads to the fault, ``place`` is its line and column if they were looked up. ``method`` is ``*`` if a
+    whole path item cannot be read.
     """
 
     pointer: str
@@ -85,10 +85,10 @@ class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
 class Parameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One parameter with every default of its dialect filled in.
 
-    ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply), and
-    ``encoding`` where that is a form whose properties are written in ways of their own.
-    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles; ``inner``
-    are those of the lists within a list. ``spans_segments``: a path's value may be several segments with their slashes.
+    ``content_type`` is set if the parameter is described by ``content`` (then ``style`` does not apply). ``encoding``
+    is set if the content is a form whose properties are written in different ways. ``explode`` and ``style`` are the
+    effective values. Collection formats of Swagger 2.0 are styles here; ``inner`` are the styles of the lists within a
+    list. ``spans_segments``: a value in the path may have several segments with their slashes.
     """
 
     pointer: str
@@ -112,8 +112,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Encoding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The Encoding Object of one value in a form or multipart body; None where the document is silent.
 
-    ``inner`` means what it does in a `Parameter`.
-    The last three are for a value that is a multipart body itself (3.2), and mean what they do in a `MediaType`.
+    ``inner`` means the same as in a `Parameter`. The last three fields are for a value that is a multipart body itself
+    (3.2), and mean the same as in a `MediaType`.
     """
 
     content_type: str | None = None
@@ -130,8 +130,8 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class MediaType(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of a ``content`` map. ``name`` as written, for instance ``application/json; charset=utf-8``.
 
-    ``encoding`` is by property; by position in a list (3.2) are ``prefix_encoding``, for the first items, and
-    ``item_encoding``, for all the rest.
+    ``encoding`` is by property. For lists (3.2), ``prefix_encoding`` is for the first items by position, and
+    ``item_encoding`` for all others.
     """
 
     pointer: str
@@ -154,7 +154,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema.
 
-    ``headers`` are the names of those that the document describes.
+    ``headers`` are the names of the headers that the document describes.
     """
 
     pointer: str
@@ -183,11 +183,11 @@ class SecurityScheme(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One operation with path-level values merged in.
 
-    ``path`` is the key in the document with a leading slash, ``query`` what that key carried after ``?``, its
-    variables apart; what followed ``#`` is in the pointer only (real documents do both to tell operations apart).
-    ``security``: the effective alternatives, the document's where the operation says nothing; empty = none asked.
-    ``servers``: the effective URLs with variables replaced by their defaults, as written otherwise (they may be
-    relative). Empty where only the document's own apply.
+    ``path`` is the key in the document with a leading slash. ``query`` is the part of that key after ``?``, without its
+    variables; a part after ``#`` is in the pointer only (real documents have both to distinguish operations).
+    ``security``: the effective alternatives, or those of the document if the operation has none; empty if none are
+    required. ``servers``: the effective URLs with variables replaced by their defaults, otherwise as written (they may
+    be relative). Empty if only the document's own servers apply.
     """
 
     pointer: str

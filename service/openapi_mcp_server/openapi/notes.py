@@ -5,11 +5,11 @@ from __future__ import annotations
 from openapi_mcp_server.openapi.model import Note, NoteKind
 
 _MESSAGE_CHARACTERS = 400
-"""Messages quote the document, whose names may have megabytes."""
+"""Messages quote the document, in which a name may have megabytes."""
 
 
 def clipped(message: str) -> str:
-    """A message of bounded length; what it quotes is escaped already."""
+    """A message of limited length; its quotations are escaped already."""
     return message if len(message) <= _MESSAGE_CHARACTERS else f"{message[: _MESSAGE_CHARACTERS - 1]}…"
 
 

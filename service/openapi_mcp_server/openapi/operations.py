@@ -20,16 +20,17 @@ from openapi_mcp_server.openapi.text.document import Document
 
 _info = reader(Info)
 _MORE_PATHS = "x-ms-paths"
-"""Paths with a query, which tools for Azure's documents do not take among the others."""
+"""Azure's documents keep paths with a query here, since their tools do not accept them among the others."""
 _FILE = re.compile(r"^[^/\s',;)]+")
 
 
 def describe(
     document: Document, *, max_operations: int = MAX_OPERATIONS, exact_answers: bool = False
 ) -> ApiDescription:
-    """All that the service has to know of a document. Raises SpecError if it is the whole that cannot be used.
+    """The description of a whole document. Raises SpecError if nothing of it can be used.
 
-    ``exact_answers``: for who makes answers and does not judge them; see `openapi_mcp_server.openapi.reading.dialect`.
+    ``exact_answers``: for callers that make answers and do not check them; see
+    `openapi_mcp_server.openapi.reading.dialect`.
     """
     root = dict(document.root) or read_map(Located(ROOT, msgspec.Raw(document.json)))
     references = References(document, root)
@@ -42,7 +43,8 @@ def describe(
 
 
 def _in_its_authors_words(description: ApiDescription, files_at: str) -> ApiDescription:
-    """Places in other files as ``sub/pets.yaml#/Pet``: where they stand in the one document nobody has written."""
+    """Replaces places in the bundled document, which no author knows, by places in the files:
+    ``sub/pets.yaml#/Pet``."""
 
     def told(text: str) -> str:
         first, *others = text.split(f"#/{files_at}/")
@@ -93,6 +95,6 @@ def _read_info(at: Located) -> Info:
 
 
 def _count(value: msgspec.Raw) -> int:
-    """The entries of an object, extensions apart."""
+    """The number of entries of an object without extensions."""
     entries = opened(value) if is_there(value) else {}
     return sum(not str(name).startswith("x-") for name in entries)

@@ -10,7 +10,7 @@ from openapi_mcp_server.errors import SpecError
 
 ROOT = "#"
 DEFS = "#/$defs/"
-"""A ``$ref`` to one of a schema's own definitions begins so, and ends with its name."""
+"""The beginning of a ``$ref`` to a definition within a schema; the definition's name follows."""
 
 # RFC 3986 section 3.5: what a fragment may hold as it is, beside letters, digits and "-._~".
 _KEPT = "!$&'()*+,;=:@?"
@@ -31,7 +31,7 @@ def child(pointer: str, *tokens: str | int) -> str:
 
 @lru_cache(maxsize=1024)
 def step(token: str | int) -> str:
-    """A key or an index as a pointer has it. Most are of a few: names of fields, methods, status codes, media types."""
+    """A key or an index as a token of a pointer. Most are the same few: fields, methods, status codes, media types."""
     text = str(token)
     if _is_plain(text):
         return text
@@ -39,7 +39,7 @@ def step(token: str | int) -> str:
 
 
 def tokens(pointer: str) -> tuple[str, ...]:
-    """The keys and indexes that a pointer walks through; raises SpecError if it is none."""
+    """The keys and indexes of a pointer; raises SpecError if it is not a pointer."""
     path = pointer.removeprefix(ROOT)
     if not path:
         return ()

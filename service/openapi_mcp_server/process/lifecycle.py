@@ -36,6 +36,7 @@ from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop
 from openapi_mcp_server.process.transports import Served, Views, over_http, over_stdio, views
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Starting
 from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.metrics_port import watch
@@ -134,7 +135,7 @@ async def _read(config: Config, documents: Documents, listener: socket.socket | 
     are_there = anyio.Event()
     answer = partial(connections.serve, until=are_there.wait, grace_seconds=LAST_WORD_SECONDS)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(answer, Starting(), listener.dup())
+        tasks.start_soon(answer, for_pages(Starting(), allowed(config)), listener.dup())
         tools = await documents.read(wait_seconds=config.spec_wait_seconds)
         are_there.set()
     return tools

@@ -26,9 +26,6 @@ from openapi_mcp_server.settings.config import Config
 if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
 
-GRACE_SECONDS = 1.0
-"""For what the API is being asked when its tools have stopped."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -108,8 +105,8 @@ async def _serve_alone(app: App, listener: socket.socket, config: Config, stop: 
 
 @asynccontextmanager
 async def _beside(app: App, listener: socket.socket) -> AsyncIterator[None]:
-    is_over = anyio.Event()
-    serve = partial(connections.serve, app, listener, until=is_over.wait, grace_seconds=GRACE_SECONDS)
+    is_over = anyio.Event()  # its tools have stopped: nobody is there to hear what it still answers
+    serve = partial(connections.serve, app, listener, until=is_over.wait, grace_seconds=0.0)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(serve)
         yield

@@ -118,7 +118,7 @@ async def over_http(config: Config, stop: Stop, served: Served, listener: socket
             readiness.state = "draining"
             logger.info("stopping: calls in flight are finished", extra={"grace_seconds": grace_seconds})
             await anyio.sleep(config.shutdown_lame_duck_seconds)
-            mcp.subscribers.drain()  # else their streams would keep the server until the grace is over
+            mcp.drain()
             sse.drain()
             tasks.start_soon(_give_up_later, gateway, grace_seconds)
 

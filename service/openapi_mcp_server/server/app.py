@@ -117,6 +117,7 @@ class WorkerApp:
         self._health = health
         self._visitors = visitors
         self._metadata = for_pages(self._tell_metadata, visitors)
+        self._nothing = for_pages(self._tell_nothing, visitors)
         self._began = time.monotonic()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -133,7 +134,7 @@ class WorkerApp:
             return self.page(scope, receive, send)
         if path.startswith(METADATA_PATH) and self._visitors.guard is not None:
             return self._metadata(scope, receive, send)
-        return self._tell(scope, send)
+        return self._tell_probe(scope, send) if path in PROBES else self._nothing(scope, receive, send)
 
     async def _tell_health(self, scope: Scope, send: Send) -> None:
         """Hides the APIs from strangers, and from web pages that reach this machine under another name."""
@@ -144,7 +145,7 @@ class WorkerApp:
         else:
             await self._answer_get(scope, send, 200, self.told() | self._health.told(entrant.principal.permit))
 
-    async def _tell_metadata(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
+    async def _tell_metadata(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The metadata that says where clients get a token (RFC 9728). It needs no token."""
         headers = fields.by_name(scope["headers"])
         guard = self._visitors.guard
@@ -156,18 +157,17 @@ class WorkerApp:
         seen = self._visitors.proxies.seen(scope, headers)
         told = guard.metadata(scope["path"], headers, seen) if guard else None
         if told is None:
-            await self._tell(scope, send)
+            await self._tell_nothing(scope, receive, send)
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, scope["path"])
         else:
             await answer(send, 200, told, head=scope["method"] == "HEAD")
 
-    async def _tell(self, scope: Scope, send: Send) -> None:
-        path = scope["path"]
-        if path in PROBES:
-            await self._answer_get(scope, send, *self._readiness.told(path))
-        else:
-            await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
+    async def _tell_probe(self, scope: Scope, send: Send) -> None:
+        await self._answer_get(scope, send, *self._readiness.told(scope["path"]))
+
+    async def _tell_nothing(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
+        await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
 
     async def _answer_get(self, scope: Scope, send: Send, status: int, content: dict[str, Any]) -> None:
         if scope["method"] in {"GET", "HEAD"}:

@@ -10,7 +10,15 @@ import trio
 
 from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import NoRoom
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pieces, error_response, size
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message
+from openapi_mcp_server.mcp.messages import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Pieces,
+    RequestId,
+    error_response,
+    size,
+)
 from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
@@ -24,12 +32,16 @@ BODY_PIECES = 16_384
 """The most pieces of a body: 256 bytes each for the largest body. A body in chunks of one byte costs 6 µs a byte."""
 BODY_SECONDS = 30.0
 """The time for the whole body to arrive. Clients send a message at once."""
+LAST_BODY_SECONDS = 3.0
+"""The same once the server stops. Nothing of the message is carried out before, so a client may send it again."""
 
 Header = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
+LATER: Final = frozenset({429, 503})
+"""Statuses of what may be asked again, and always have a Retry-After."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 """The id of a request, the proxy's or that of a client without one: it goes into the log, so it is short and moves no
 cursor."""
@@ -38,17 +50,29 @@ _HOST_CHARACTERS = 255
 
 
 class Refusal(Exception):
-    """Ends the exchange with this status before any message is carried out."""
+    """Ends the exchange with this status before any message is carried out.
+
+    ``id``: of the message, if it was read. The error has this id then, and null otherwise (JSON-RPC 2.0 section 5). MCP
+    has "an error response that has no id" for what cannot be accepted. Clients give it to the request of its exchange.
+    """
 
     def __init__(self, status: int, problem: str, *headers: Header) -> None:
         super().__init__(problem)
         self.status = status
         self.problem = problem
         self.headers = headers
+        self.id: RequestId | None = None
+
+    def of(self, message: Message | Batch) -> Refusal:
+        """The same, as the answer to this message."""
+        self.id = message.id if isinstance(message, Call) else None
+        return self
 
     def bare(self) -> Refusal:
         """The same without its traceback and cause, which would keep the message."""
-        return Refusal(self.status, self.problem, *self.headers)
+        bare = Refusal(self.status, self.problem, *self.headers)
+        bare.id = self.id
+        return bare
 
 
 def check_form(headers: Mapping[bytes, bytes]) -> None:
@@ -93,14 +117,38 @@ def opened(memory: Budget, share: str) -> Hold:
         raise _no_room(error) from error
 
 
-async def read_body(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
-    """The whole body, counted in ``hold``; None if the client left before it had sent it."""
-    whole: bytes | None = scope["whole_body"]()
-    if whole is None:
-        return await _read_pieces(receive, headers, hold)
-    if len(whole) > SMALL_BYTES:
-        _count(hold, len(whole))
-    return whole
+class Arrivals:
+    """Reads the bodies of messages, until the server stops."""
+
+    def __init__(self) -> None:
+        self._is_draining = False
+        self._arriving: set[trio.CancelScope] = set()
+
+    def drain(self) -> None:
+        """Refuses from now on what is not whole soon: it would hold the stop up."""
+        self._is_draining = True
+        for scope in self._arriving:
+            scope.deadline = min(scope.deadline, trio.current_time() + LAST_BODY_SECONDS)
+
+    async def read(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
+        """The whole body, counted in ``hold``; None if the client left before it had sent it."""
+        whole: bytes | None = scope["whole_body"]()
+        if whole is None:
+            return await self._within_time(receive, headers, hold)
+        if len(whole) > SMALL_BYTES:
+            _count(hold, len(whole))
+        return whole
+
+    async def _within_time(self, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
+        with trio.move_on_after(LAST_BODY_SECONDS if self._is_draining else BODY_SECONDS) as scope:
+            self._arriving.add(scope)
+            try:
+                return await _read_pieces(receive, headers, hold)
+            finally:
+                self._arriving.discard(scope)
+        if self._is_draining:
+            raise Refusal(503, "the server is stopping, and the body is not whole; send it again", RETRY_AFTER)
+        raise Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")
 
 
 async def _read_pieces(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
@@ -109,21 +157,19 @@ async def _read_pieces(receive: Receive, headers: Mapping[bytes, bytes], hold: H
         raise _too_large()
     body = bytearray()
     is_counted = False
-    with trio.move_on_after(BODY_SECONDS):
-        for _ in range(BODY_PIECES):
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                return None
-            body += event.get("body", b"")
-            if len(body) > BODY_BYTES:
-                raise _too_large()
-            if len(body) > SMALL_BYTES and not is_counted:
-                _count(hold, declared)  # at once, so that of too many the first find room
-                is_counted = True
-            if not event.get("more_body", False):
-                return bytes(body)
-        raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
-    raise Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")
+    for _ in range(BODY_PIECES):
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        body += event.get("body", b"")
+        if len(body) > BODY_BYTES:
+            raise _too_large()
+        if len(body) > SMALL_BYTES and not is_counted:
+            _count(hold, declared)  # at once, so that of too many the first find room
+            is_counted = True
+        if not event.get("more_body", False):
+            return bytes(body)
+    raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
 
 
 async def reply(send: Send, status: int, body: Pieces, *headers: Header) -> None:
@@ -149,7 +195,7 @@ async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:
 async def refuse(send: Send, refusal: Refusal, *headers: Header) -> None:
     """Closes the connection, too: the rest of the body is not worth reading."""
     code = INTERNAL_ERROR if refusal.status >= 500 else INVALID_REQUEST
-    problem = error_response(None, code, refusal.problem)
+    problem = error_response(refusal.id, code, refusal.problem)
     await reply(send, refusal.status, (problem,), *refusal.headers, *headers, CLOSE)
 
 

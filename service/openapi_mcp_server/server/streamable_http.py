@@ -30,12 +30,14 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from openapi_mcp_server.server.posts import (
     CLOSE,
+    LATER,
+    RETRY_AFTER,
+    Arrivals,
     Header,
     Refusal,
     carrier,
     check_form,
     opened,
-    read_body,
     reply,
     send_pieces,
 )
@@ -72,6 +74,12 @@ class StreamableHttp:
         self.lasting = Looks(partial(_Exchange.start_watching, tasks=tasks))
         self.limits = limits
         self.subscribers = Subscribers(gateway, draining, limits)
+        self._arrivals = Arrivals()
+
+    def drain(self) -> None:
+        """Ends what would keep the server until the grace is over: streams, and bodies that do not come."""
+        self.subscribers.drain()
+        self._arrivals.drain()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = await self._exchange(scope, receive, send)
@@ -104,7 +112,7 @@ class StreamableHttp:
             return await self._answered(scope, exchange, entrant)
 
     async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier, str] | None:
-        body = await exchange.read()
+        body = await exchange.read(self._arrivals)
         if body is None:
             return None
         read = partial(from_http, scope["headers"], body)
@@ -118,9 +126,13 @@ class StreamableHttp:
         if isinstance(message, Rejection):
             await self._visitors.pauses.wait(entrant.share, exchange.headers)
         count = calls(message)
-        self.limits.check(entrant.principal, count)  # first: what is refused here costs nothing of the rate
-        await self.limits.spend(entrant.principal, count, entrant.share)
-        with self.limits.taken(entrant, count):
+        try:
+            self.limits.check(entrant.principal, count)  # first: what is refused here costs nothing of the rate
+            await self.limits.spend(entrant.principal, count, entrant.share)
+            taken = self.limits.taken(entrant, count)
+        except Refusal as refusal:
+            raise refusal.of(message) from None
+        with taken:
             await self._take(message, exchange, beside)
         return None
 
@@ -135,7 +147,8 @@ class StreamableHttp:
                 else:
                     await exchange.finish(ready)
             case Rejection():
-                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
+                later = (RETRY_AFTER,) if message.status in LATER else ()
+                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside), *later)
             case Notification():
                 await exchange.reply(202, ())
             case Batch():
@@ -193,18 +206,18 @@ class _Exchange:
         self._done = False
         self.watcher: _Watcher | None = None
 
-    async def read(self) -> bytes | None:
+    async def read(self, arrivals: Arrivals) -> bytes | None:
         """The whole body; None if the client left before it had sent it."""
         if not self.accepted.json and not self.accepted.events:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
-        return await read_body(self._scope, self._receive, self.headers, self.hold)
+        return await arrivals.read(self._scope, self._receive, self.headers, self.hold)
 
-    async def reply(self, status: int, body: Pieces) -> None:
+    async def reply(self, status: int, body: Pieces, *headers: Header) -> None:
         """The whole response."""
         # Set before the last byte goes out: hypercorn reports a disconnect as soon as a response is complete, and
         # must not be cancelled while it readies the connection for the next request. (A stream's writes are shielded.)
         self._done = True
-        await reply(self._send, status, body, *self._closing)
+        await reply(self._send, status, body, *headers, *self._closing)
 
     async def finish(self, answer: Pieces) -> None:
         """Sends the answer, as JSON or as an event of the stream that has begun."""

@@ -40,7 +40,9 @@ class Subscribers:
             problem = "the answer is a stream of events: Accept must list text/event-stream"
             return Rejection(id=call.id, code=INVALID_REQUEST, message=problem, status=406)
         if self._draining():
-            return Rejection(id=call.id, code=INTERNAL_ERROR, message="the server is stopping", status=503)
+            return Rejection(
+                id=call.id, code=INTERNAL_ERROR, message="the server is stopping; listen again", status=503
+            )
         if len(self._open) >= SUBSCRIPTIONS:
             problem = f"{SUBSCRIPTIONS} subscriptions are open, which is the limit; try again later"
             return Rejection(id=call.id, code=INTERNAL_ERROR, message=problem, status=503)

@@ -159,6 +159,7 @@ class Upstream:
                 self._connections.put_back(connection)
             return False
         call.connection, call.began, call.may_be_sent = connection, now, True
+        call.hold.may_be_sent = True
         return True
 
     async def _enter_soon(self, call: _Call, line: InLine, gate: Gate) -> bool:
@@ -258,9 +259,10 @@ class Upstream:
         result = None
         try:
             result = await self._outcome(call, until)
+            return result
         finally:
             gate.leave(ticket, result, client)
-        return result
+            del result  # an error's traceback holds this frame since Python 3.13: see `_rest`
 
     async def _outcome(self, call: _Call, until: float) -> HttpResponse | UpstreamError:
         began = trio.current_time() if call.began is None else call.began
@@ -370,7 +372,7 @@ class _Call:
 
     def begin(self) -> None:
         """Begins another exchange. Nothing of the last answer is kept."""
-        self.may_be_sent = True
+        self.may_be_sent = self.hold.may_be_sent = True
         self.hold.shrink(self._kept)
 
     def at_deadline(self, seconds: float) -> AnswerReader:

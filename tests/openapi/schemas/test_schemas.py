@@ -403,6 +403,57 @@ def test_what_values_mean_is_told_where_only_an_extension_says_it(schema, told):
     assert sent(of_schemas(schema)).get("description") == told
 
 
+AZURE_OPEN = {"x-ms-enum": {"name": "Sku", "modelAsString": True}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "made"),
+    [
+        ({"enum": ["a", "b"], **AZURE_OPEN}, {"description": "Known values: a, b."}),
+        (
+            {"enum": ["a", "b"], **AZURE_OPEN, "description": "The size."},
+            {"description": "The size. Known values: a, b."},
+        ),
+        ({"enum": ["a", "b"], **AZURE_OPEN, "description": "Either a or b."}, {"description": "Either a or b."}),
+        ({"enum": ["a", "b"], **AZURE_OPEN, "default": "c"}, {"description": "Known values: a, b.", "default": "c"}),
+        ({"enum": ["a"], "x-ms-enum": {"modelAsString": False}}, {"enum": ["a"]}),
+        ({"enum": ["a"], "x-ms-enum": {"modelAsString": "true"}}, {"enum": ["a"]}),
+        ({"enum": ["a"], "x-ms-enum": {"name": "Sku"}}, {"enum": ["a"]}),
+        ({"x-extensible-enum": ["a", "b"]}, {"description": "Known values: a, b."}),
+        ({"x-extensible-enum": "a"}, {}),
+        ({"enum": ["a"], "x-extensible-enum": ["a", "b"]}, {"enum": ["a"]}),
+        ({"x-extensible-enum": MANY * 2}, {"description": f"Known values: {', '.join((MANY * 2)[:50])}, …."}),
+        ({"enum": ["a"], "x-enum-open": True}, {"enum": ["a"]}),  # nobody's
+    ],
+)
+def test_of_an_enumeration_that_is_open_the_known_values_are_told_and_others_taken(schema, made):
+    assert sent(of_schemas({"type": "string", **schema})) == {"type": "string", **made}
+
+
+def test_an_open_enumeration_of_texts_is_a_text():
+    assert sent(of_schemas({"enum": ["a"], **AZURE_OPEN})) == {"type": "string", "description": "Known values: a."}
+
+
+def test_the_known_values_of_azure_are_told_with_what_they_mean():
+    meant = {"modelAsString": True, "values": [{"value": "a", "description": "the first"}]}
+    made = sent(of_schemas({"type": "string", "enum": ["a"], "x-ms-enum": meant}))
+    assert made == {"type": "string", "description": "a: the first."}
+
+
+def test_what_is_not_to_be_a_value_of_an_open_enumeration_is_not_refused():
+    made = sent(of_schemas({"type": "string", "not": {"enum": ["a"], **AZURE_OPEN}}))
+    assert made == {"type": "string"}
+
+
+def test_choices_that_an_open_enumeration_no_longer_tells_apart_may_both_hold():
+    kinds = [
+        {"properties": {"kind": {"type": "string", "enum": [one], **AZURE_OPEN}}, "required": ["kind"]} for one in "ab"
+    ]
+    made = sent(of_schemas({"oneOf": [{"type": "object", **each} for each in kinds]}))
+    assert "oneOf" not in made
+    assert len(made["anyOf"]) == 2
+
+
 # Regular expressions
 
 

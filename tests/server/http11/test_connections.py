@@ -17,7 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from clocks import hurried
 from openapi_mcp_server.server import ports
-from openapi_mcp_server.server.http11 import any_request, connections
+from openapi_mcp_server.server.http11 import any_request, connection, connections
 from openapi_mcp_server.server.http11.accepting import PAUSE_SECONDS
 from real_sockets import rest, run, serving_app
 
@@ -452,7 +452,7 @@ def test_an_application_that_cancels_itself_at_the_disconnect_leaves_its_connect
                 assert (await answer(stream)).startswith(OK)
             began = trio.current_time()
             await rest(stream)
-            assert trio.current_time() - began == pytest.approx(connections.KEEP_ALIVE_SECONDS, abs=1)
+            assert trio.current_time() - began == pytest.approx(connection.KEEP_ALIVE_SECONDS, abs=1)
             received = await server.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             assert received.startswith(OK)
 
@@ -483,14 +483,14 @@ def test_a_connection_may_be_idle_for_its_time_and_no_longer(sent):
             await stream.send_all(sent)
             began = trio.current_time()
             await rest(stream)
-            assert trio.current_time() - began == pytest.approx(connections.KEEP_ALIVE_SECONDS, abs=1)
+            assert trio.current_time() - began == pytest.approx(connection.KEEP_ALIVE_SECONDS, abs=1)
 
     run(main, hurried())
 
 
 def test_an_answer_may_take_longer_than_a_connection_may_be_idle():
     async def slow(scope: Any, receive: Any, send: Any) -> None:
-        await trio.sleep(10 * connections.KEEP_ALIVE_SECONDS)
+        await trio.sleep(10 * connection.KEEP_ALIVE_SECONDS)
         await hello(scope, receive, send)
 
     async def main() -> None:
@@ -513,12 +513,12 @@ def test_a_client_that_does_not_read_is_given_up():
             await stream.send_all(GET)
             began = trio.current_time()
             await ended.wait()
-            assert trio.current_time() - began == pytest.approx(connections.WRITE_SECONDS, abs=1)
+            assert trio.current_time() - began == pytest.approx(connection.WRITE_SECONDS, abs=1)
 
     run(main, hurried())
 
 
-@pytest.mark.parametrize(("grace_seconds", "held_up"), [(1000, connections.LAST_WRITE_SECONDS), (0.5, 0.5)])
+@pytest.mark.parametrize(("grace_seconds", "held_up"), [(1000, connection.LAST_WRITE_SECONDS), (0.5, 0.5)])
 def test_a_client_that_does_not_read_does_not_hold_up_a_stop(grace_seconds, held_up):
     async def main() -> None:
         async with serving_app(endless, grace_seconds=grace_seconds) as server, await server.connect() as stream:
@@ -550,7 +550,7 @@ def test_a_stop_waits_for_a_client_that_reads_slowly():
                 received += len(piece)
                 await trio.sleep(1)
             assert received > size
-            assert trio.current_time() - began > 2 * connections.LAST_WRITE_SECONDS
+            assert trio.current_time() - began > 2 * connection.LAST_WRITE_SECONDS
 
     run(main, hurried())
 
@@ -601,13 +601,13 @@ def test_who_was_refused_and_stays_is_left_soon_whatever_else_it_sends(head: str
             await stream.send_all(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n{{".encode())
             assert b" 413 " in await answer(stream)
             for piece in more:
-                await trio.sleep(connections.LINGER_SECONDS / 20)
+                await trio.sleep(connection.LINGER_SECONDS / 20)
                 with suppress(trio.BrokenResourceError):
                     await stream.send_all(piece)
             began = trio.current_time()
             server.stopping.set()
             await server.stopped.wait()
-            assert trio.current_time() - began <= connections.LINGER_SECONDS + 0.1
+            assert trio.current_time() - began <= connection.LINGER_SECONDS + 0.1
 
     run(main, hurried())
 
@@ -616,7 +616,7 @@ async def hello_later(scope: Any, receive: Any, send: Any) -> None:
     """Says hello long after a stop has closed idle connections, if its client is still there."""
     while (event := await receive()).get("more_body"):
         pass
-    with trio.move_on_after(10 * connections.FAREWELL_SECONDS):
+    with trio.move_on_after(10 * connection.FAREWELL_SECONDS):
         event = await receive()
     if event["type"] != "http.disconnect":
         await say_hello(send)
@@ -641,7 +641,7 @@ def test_a_stop_waits_for_the_answer_to_a_request_that_was_on_its_way(before, pi
             await wait_all_tasks_blocked()
             for piece in pieces:
                 await stream.send_all(piece)
-                await trio.sleep(2 * connections.FAREWELL_SECONDS)
+                await trio.sleep(2 * connection.FAREWELL_SECONDS)
             answered = await rest(stream)
             assert (answered.startswith(OK), answered.endswith(b"hello")) == (True, True)
 

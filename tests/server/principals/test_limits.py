@@ -11,7 +11,7 @@ from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.pauses import Pauses
 from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
-from scripted import ScriptedApi, Silence, gateway
+from scripted import ScriptedApi, Silence, gateway, ok
 from served import VISITORS, verify
 from sessions import request
 from without_socket import Client
@@ -45,6 +45,10 @@ async def opened(sse, nursery):
     await stream.has_answer.wait()
     path, _, query = stream.body.partition(b"data: ")[2].strip().decode().partition("?")
     return Client(sse, "alice", path=path, query=query)
+
+
+def told_id(body):
+    return msgspec.json.decode(body)["id"]
 
 
 def test_a_batch_that_is_refused_for_what_runs_at_once_costs_nothing_of_the_rate():
@@ -83,3 +87,27 @@ def test_calls_of_both_transports_count_together():
         assert await Client(mcp, "alice").ask(CALL) == 429
 
     run(scenario, ScriptedApi(Silence()))
+
+
+def test_a_refusal_has_the_id_of_a_message_that_was_read_and_null_before():
+    """JSON-RPC 2.0 section 5. A batch is refused as a whole."""
+
+    async def scenario(mcp, sse, nursery):
+        client, session = Client(mcp, "alice"), await opened(sse, nursery)
+        assert await client.ask(BATCH, **OF_BATCHES) == 429
+        assert told_id(client.body) is None
+        while await client.ask(CALL) != 429:
+            pass
+        assert told_id(client.body) == 1
+        assert await session.ask(CALL) == 429
+        assert told_id(session.body) == 1
+        assert await client.ask(CALL, content_encoding="gzip") == 415
+        assert told_id(client.body) is None
+        held = Client(mcp, "bob")
+        for _ in range(CALLS):
+            nursery.start_soon(held.ask, CALL)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await held.ask(CALL) == 429  # before the body is read
+        assert told_id(held.body) is None
+
+    run(scenario, ScriptedApi(*[ok()] * int(RATE), Silence()))

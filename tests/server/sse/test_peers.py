@@ -25,13 +25,16 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import ConfigError, Refused
 from openapi_mcp_server.process import tasks
 from openapi_mcp_server.server.posts import Refusal
-from openapi_mcp_server.server.sse.peers import Peers, SessionIds
+from openapi_mcp_server.server.sse.http_sse import http_sse
+from openapi_mcp_server.server.sse.peers import HOP, Peers, SessionIds
 from openapi_mcp_server.settings.config import load
 from processes import Server as Program
 from processes import started
 from real_sockets import run
 from scripted import ScriptedApi, gateway
+from served import VISITORS
 from sessions import Server, Session, request, sse_server
+from without_socket import Client as WithoutSocket
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 PATH = "/messages/w0/"
@@ -268,11 +271,42 @@ def test_a_session_is_not_unknown_because_this_task_is_short_of_something() -> N
     async def test() -> None:
         peers = Peers(SessionIds([KEY], OWN), short)
         with pytest.raises(Refusal) as caught:
-            await peers.pass_on("10.0.0.8:8080", PATH, "id", b"{}", {})
+            await peers.pass_on("10.0.0.8:8080", PATH, "id", b"{}", {}, "")
         assert (caught.value.status, dict(caught.value.headers)[b"retry-after"]) == (503, b"5")
         assert peers.outcomes == {"passed": 0, "gone": 0, "broken": 1}
 
     run(test)
+
+
+@pytest.mark.parametrize(
+    ("address", "written", "told"),
+    [
+        ("9.9.9.9", None, "9.9.9.9"),
+        ("9.9.9.9", "198.51.100.1", "9.9.9.9"),  # its own claim
+        ("2a00::9", "198.51.100.1", "2a00::9"),
+        ("10.0.0.1", "198.51.100.1, 9.9.9.9", "9.9.9.9"),  # a proxy's
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+    ],
+)
+def test_the_owner_counts_a_message_for_the_address_that_its_first_task_saw(
+    address: str, written: str | None, told: str
+) -> None:
+    passed: list[HttpRequest] = []
+
+    async def send(request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
+        passed.append(request)
+        return HttpResponse(status=202, reason="", headers=((HOP.decode(), "1"),), body=b"")
+
+    async def test() -> None:
+        peers = Peers(SessionIds([KEY], OWN), send, forwarded=[b"x-forwarded-for"])
+        query = f"session_id={SessionIds([KEY], '10.0.0.8:8080').mint(PATH)}"
+        async with http_sse(gateway(ScriptedApi()), VISITORS, worker=0, peers=peers) as sse:
+            client = WithoutSocket(sse, "alice", path=PATH, query=query, address=address)
+            body = request("ping", 1)
+            assert await client.ask(body, **({} if written is None else {"x_forwarded_for": written})) == 202
+
+    run(test)
+    assert [value for name, value in passed[0].headers if name == "x-forwarded-for"] == [told]
 
 
 # Settings

@@ -16,7 +16,7 @@ from clocks import hurried
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
-from openapi_mcp_server.server.http11.connections import WRITE_SECONDS
+from openapi_mcp_server.server.http11.connection import WRITE_SECONDS
 from openapi_mcp_server.server.principals.limits import OF_ONE_ADDRESS
 from openapi_mcp_server.server.sse.http_sse import SESSIONS, http_sse
 from openapi_mcp_server.server.sse.session import CALLS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS

@@ -1,1 +1,1 @@
-"""The arguments of a model, read and checked against the input schema of their tool."""
+"""Reads a model's arguments and checks them against the input schema of their tool."""

@@ -1,9 +1,9 @@
-"""The values that arguments which do not fit were meant to be.
+"""Converts arguments that do not fit into the values that were meant.
 
-JSON text where JSON was meant (``"5"`` for 5, ``"[1]"`` for [1]), a number or a flag where text is asked for (some
-clients cannot write ``"1"``), a text of an enumeration in another case, null or ``""`` for what is not given (some
-clients write every argument). Each is taken only where what was given does not fit the schema, what it is read as does,
-and nothing of it is lost.
+It converts JSON text to its value (``"5"`` to 5, ``"[1]"`` to [1]), a number or a flag to text (some clients cannot
+write ``"1"``), and a text to a value of an enumeration in another case. It drops null or ``""`` for absent arguments
+(some clients write every argument). A conversion requires that the given value does not fit the schema, that the new
+one does, and that nothing is lost.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 
 _MAX_LOOKED_AT = 3_000
-"""The most errors that one round looks at, those of all alternatives counted: 30 ms."""
+"""The most errors that one round reads, including those of all alternatives: 30 ms."""
 _MAX_NESTED = 3
-"""How many texts may stand within each other: an object as text, whose number is text."""
+"""The most texts within each other, such as an object as text that has a number as text."""
 _LONGEST_CHOICE, _LARGEST_CHOICE = 200, 300
-"""Characters of a text that is compared with those to choose from, and how many these are: all countries."""
+"""The most characters of a text that is compared with an enumeration, and the enumeration's most values: all
+countries."""
 _NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
@@ -35,7 +36,7 @@ Find = Callable[[dict[str, Any]], Sequence[Failure]]
 
 
 class Coerced(msgspec.Struct, frozen=True):
-    """``names`` are the arguments that were read as something else; ``errors`` is what is still wrong with the rest."""
+    """``names`` are the converted arguments; ``errors`` are the remaining errors."""
 
     values: dict[str, Any]
     names: tuple[str, ...]
@@ -43,9 +44,9 @@ class Coerced(msgspec.Struct, frozen=True):
 
 
 def coerced(values: dict[str, Any], find: Find, empty: Sequence[Failure] = ()) -> Coerced:
-    """The arguments with everything replaced that can be read as what fits.
+    """The arguments with all possible conversions.
 
-    ``find`` tells what is wrong with arguments; ``empty`` is what fits, and is hardly meant (see `empty_texts`).
+    ``find`` returns the errors of arguments; ``empty`` are values that fit but are hardly meant (see `empty_texts`).
     """
     given, errors = values, find(values)
     read: dict[Path, None] = {}
@@ -63,7 +64,7 @@ def coerced(values: dict[str, Any], find: Find, empty: Sequence[Failure] = ()) -
 
 
 def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
-    """The places of empty text where the format allows none: a date, a UUID."""
+    """The places of empty text in formats that do not allow it, such as a date or a UUID."""
     found = every(validation.format_errors(values, schema, size))
     return [
         error for error in islice(found, _MAX_LOOKED_AT) if error.instance == "" and isinstance(error.kind, Kind.Format)
@@ -71,7 +72,7 @@ def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failur
 
 
 def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]:
-    """Readings of the values that do not fit, by their places; none where there are too many of them."""
+    """Conversions of values that do not fit, by their places; empty if there are too many."""
     found = list(islice(every(errors), _MAX_LOOKED_AT + 1))
     if len(errors) >= validation.MAX_ERRORS or len(found) > _MAX_LOOKED_AT:
         return {}
@@ -95,12 +96,12 @@ def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]
 
 
 def every(errors: Iterable[Failure]) -> Iterator[Failure]:
-    """All errors, each that is about a choice followed by those of all branches."""
+    """All errors; an error about a choice is followed by those of all branches."""
     return chain.from_iterable(map(with_alternatives, errors))
 
 
 def with_alternatives(error: Failure) -> Iterator[Failure]:
-    """An error, followed by those of all branches where it is about a choice."""
+    """An error; if it is about a choice, it is followed by those of all branches."""
     yield error
     for branch in getattr(error.kind, "context", ()):
         for inner in branch:
@@ -108,7 +109,7 @@ def with_alternatives(error: Failure) -> Iterator[Failure]:
 
 
 def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 - any JSON value
-    """The value that was meant by one that does not fit; ValueError if there is none."""
+    """The value that was meant by one that does not fit; raises ValueError if there is none."""
     match value:
         case None | "" if isinstance(path[-1], str):
             return _NOT_GIVEN
@@ -120,7 +121,7 @@ def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 
 
 
 def _choice(text: str, kind: Kind) -> str | None:
-    """The one value to choose from that differs in case only."""
+    """The single value of the enumeration that differs only in case."""
     match kind:
         case Kind.Enum(options=options):
             pass
@@ -147,8 +148,8 @@ def _asks_for_text(kind: Kind) -> bool:
 
 
 def _said(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON value that a text spells. Raises ValueError for what is no JSON, for text within text, and for a number,
-    a flag or null that JSON would spell otherwise."""
+    """The JSON value that a text spells. Raises ValueError if it is no JSON, if it is text within text, and for a
+    number, a flag or null that JSON would spell differently."""
     value = exact_json.decode(text.encode())
     if isinstance(value, str):
         raise ValueError("text in text")  # noqa: TRY004 - one error for one caller
@@ -170,7 +171,7 @@ def _at(values: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, Any]:
-    """A copy with some values replaced, or left out; only what lies on the way to them is copied, and once."""
+    """A copy with some values replaced or left out; only the containers on the way to them are copied, each once."""
     copies: dict[Path, Any] = {(): values.copy()}
     for path, value in changes.items():
         for length in range(1, len(path)):
@@ -187,7 +188,7 @@ def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, 
 
 
 def _given(values: dict[str, Any], paths: Iterable[Path]) -> dict[Path, Any]:
-    """The values that were given at some places; none for a place within a text that was given."""
+    """The given values at some places; a place within a given text has none."""
     found = {}
     for path in paths:
         with suppress(TypeError, KeyError, IndexError):

@@ -1,7 +1,7 @@
-"""Arguments in groups by where they go in a request, although the tool lists them beside each other.
+"""Accepts arguments in groups by their place in a request, although the tool lists them beside each other.
 
-Many other servers ask for ``{"path": {"id": 1}, "body": {"name": "x"}}``, and models write it out of habit. Where the
-body is open, such a group would go to the API as a property that it does not know.
+Many other servers expect ``{"path": {"id": 1}, "body": {"name": "x"}}``, and models write it out of habit. With an open
+body, such a group would be sent to the API as an unknown property.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "params": ("path", "query"),
     "parameters": ("path", "query", "header", "cookie"),
 }
-"""Where the members of a group go, by its name without what is only spelling."""
+"""The places of a group's members, by the group's normalized name."""
 _ANYWHERE = ("path", "query", "header", "cookie", "body")
-"""Where those of another group go if it stands alone: ``input``, ``data``, the name of a type."""
+"""The places of the members of any other group, if it stands alone: ``input``, ``data``, the name of a type."""
 
 
 def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arguments beside each other, and those that were in a group. A group of which something is not known, or
-    stands outside as well, stays, so that its author is asked."""
+    """The ungrouped arguments, and the names of those that were in a group. A group with an unknown member, or one that
+    is also given outside, stays, so that the error asks the model."""
     found: dict[str, Any] = {}
     read: list[str] = []
-    is_refused = tool.body is None or not tool.body.open or bool(tool.input.required)  # as something undeclared
+    is_refused = tool.body is None or not tool.body.open or bool(tool.input.required)  # as an undeclared argument
     is_alone = len(values) == 1 and is_refused
     for name, value in values.items():
         members = _members(tool, name, value, alone=is_alone)
@@ -51,7 +51,7 @@ def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple
 
 
 def _members(tool: Tool, name: str, value: object, *, alone: bool) -> dict[str, Any]:
-    """The members of a group by the names of their arguments; none if it is no group. ``alone``: nothing is beside."""
+    """The members of a group by the names of their arguments; empty if it is no group. ``alone``: it stands alone."""
     by_name = _GROUPS.get(plain(name), ())
     places = () if name in tool.input.names else by_name or (_ANYWHERE if alone else ())
     given = _object(value) if places else {}
@@ -63,7 +63,7 @@ def _members(tool: Tool, name: str, value: object, *, alone: bool) -> dict[str, 
 
 
 def _object(value: object) -> dict[str, Any]:
-    """An object, or the one that a text says."""
+    """An object, also from JSON text."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = exact_json.decode(value.encode())
@@ -73,7 +73,7 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _arguments(tool: Tool, places: tuple[str, ...]) -> dict[str, str]:
-    """The arguments that go there, by the document's names for them and by their own."""
+    """The arguments with these places, by the document's names and by their own."""
     called = [(slot.name, slot.argument) for slot in tool.slots if slot.location in places]
     if tool.body is not None and "body" in places:
         called += [(name, argument) for argument, name in tool.body.properties.items()]

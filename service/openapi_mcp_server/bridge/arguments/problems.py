@@ -1,4 +1,4 @@
-"""The problems of a model's arguments, in words it can act on: where, what was expected, what came."""
+"""The problems of a model's arguments, in words that help it: the place, the expected value, the given value."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _EXPECTED = {
     "falseSchema": "nothing there",
     "oneOf": "what fits only one of the schema's alternatives",
 }
-"""By keyword (JSON Schema 2020-12 validation, section 6); the names in braces are those of jsonschema-rs."""
+"""Expectations by keyword (JSON Schema 2020-12 validation, section 6); names in braces are those of jsonschema-rs."""
 
 
 def told(tool: Tool, errors: Sequence[Failure]) -> str:
-    """The first problems, one a line."""
+    """The first problems, one in each line."""
     schema = decode(tool.input.schema)
     problems = (problem for error in _distinct(errors) for problem in _problems(error, schema))
     first = list(dict.fromkeys(islice(problems, MAX_PROBLEMS + 1)))
@@ -57,13 +57,13 @@ def told(tool: Tool, errors: Sequence[Failure]) -> str:
 
 
 def _distinct(errors: Sequence[Failure]) -> Iterator[Failure]:
-    """The errors less those that say of a value again what the values to choose from say already."""
+    """The errors without those that repeat what an enumeration's error says about the same value."""
     listed = {tuple(error.instance_path) for error in errors if isinstance(error.kind, _LISTED)}
     return (error for error in errors if isinstance(error.kind, _LISTED) or tuple(error.instance_path) not in listed)
 
 
 def _problems(error: Failure, schema: object) -> Iterator[str]:
-    """The problems that one error tells of; ``schema`` is the whole input schema, decoded."""
+    """The problems of one error; ``schema`` is the whole input schema, decoded."""
     place = _pointer(error.instance_path)
     around = error.schema_path[:-1]
     match error.kind:
@@ -83,8 +83,8 @@ def _problems(error: Failure, schema: object) -> Iterator[str]:
 
 
 def _of_choice(error: Failure, branches: Sequence[Sequence[Failure]], schema: object) -> Iterator[str]:
-    """The problems of a choice that fails: those of the one branch of the right type and kind, or one of each; else the
-    types."""
+    """The problems of a choice that fails: those of the only branch of the right type and kind, or one of each such
+    branch, or else the types."""
     wrong_types = [_wrong_type(error, branch) for branch in branches]
     right = [branch for branch, types in zip(branches, wrong_types, strict=True) if types is None]
     meant = [branch for branch in right if not _is_another_kind(error, branch)]
@@ -108,7 +108,7 @@ def _of_choice(error: Failure, branches: Sequence[Sequence[Failure]], schema: ob
 
 
 def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
-    """Whether a branch is for objects with another value in one of their members, such as ``kind``."""
+    """Whether a branch is for objects with another value in a member such as ``kind``."""
     depth = len(choice.instance_path)
     return any(
         isinstance(error.kind, Kind.Not if len(error.instance_path) == depth else _LISTED)
@@ -118,7 +118,7 @@ def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
 
 
 def _since(problems: Iterator[str], selector: Selector, value: Mapping[str, Any]) -> Iterator[str]:
-    """The problems of a branch. The first also names the member that selects the branch."""
+    """The problems of a branch; the first also names the member that selects the branch."""
     name, values = selector
     others = [each for each in values if each != value[name]]
     for first in islice(problems, 1):
@@ -127,8 +127,8 @@ def _since(problems: Iterator[str], selector: Selector, value: Mapping[str, Any]
 
 
 def _selector(choice: Failure, schema: object) -> Selector | None:
-    """The member whose value says which branch is meant, and its values, as `openapi.schemas.discriminators` writes it:
-    those that each branch refuses, or all that it takes. None if no value says it."""
+    """The member whose value selects a branch, and its values, as `openapi.schemas.discriminators` writes them: those
+    that each branch refuses, or all that it accepts. None if no member selects it."""
     found: dict[str, list[Any]] = {}
     branches = _at(schema, choice.schema_path)
     for branch in branches if isinstance(branches, list) else ():
@@ -145,7 +145,7 @@ def _selector(choice: Failure, schema: object) -> Selector | None:
 
 
 def _wrong_type(choice: Failure, branch: Sequence[Failure]) -> list[str] | None:
-    """The types that a branch wants instead of the value's own; None if the type is right."""
+    """The types that a branch expects instead of the value's; None if the type is right."""
     for error in branch:
         if error.instance_path == choice.instance_path:
             match error.kind:
@@ -171,7 +171,7 @@ def _expected(error: Failure) -> str:
 
 
 def _outline(schema: object) -> str:
-    """A schema in a word or two."""
+    """A short description of a schema in a word or two."""
     if not isinstance(schema, dict):
         return "a value"
     if "const" in schema:
@@ -198,7 +198,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """The beginning of a value; a long text is not copied for it."""
+    """The beginning of a value, without copying a long text."""
     begun = value[: _VALUE_LENGTH + 1] if isinstance(value, str) else value
     return shorten(exact_json.encode(begun)[: 6 * _VALUE_LENGTH].decode(errors="ignore"), _VALUE_LENGTH)
 
@@ -208,12 +208,12 @@ def _pointer(path: Sequence[str | int]) -> str:
 
 
 def _token(step: str) -> str:
-    """RFC 6901 section 3, shortened: a name can be a megabyte."""
+    """A token of a JSON Pointer (RFC 6901 section 3), shortened, since a name can have a megabyte."""
     return escaped(shorten(step, _VALUE_LENGTH))
 
 
 def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value
-    """The value at a path, None if nothing is there."""
+    """The value at a path; None if there is none."""
     for step in path:
         if isinstance(schema, dict):
             schema = schema.get(str(step))

@@ -1,7 +1,6 @@
-"""Arguments in the form of their own schema, where a list has described them in another one
-(`bridge.schemas.portable`).
+"""Converts arguments from their listed form (`bridge.schemas.portable`) to that of their own schema.
 
-The list records at which places it asked for text in place of another type, so that only these are looked at.
+The list records the places where it has text instead of another type, and only these are converted.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from openapi_mcp_server.bridge.model import Spelling, Texts
 
 
 def respelt(values: dict[str, Any], spelling: Spelling) -> dict[str, Any]:
-    """The arguments by their own names, which are taken too, and with what their texts say."""
+    """The arguments by their own names, which are also accepted, with the values of their texts."""
     read: dict[str, Any] = _read(values, spelling.texts)
     if spelling.names.keys().isdisjoint(read):
         return read
@@ -33,7 +32,7 @@ def _read(value: Any, texts: Texts) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _said(given: str, *, of_values: bool) -> Any:  # noqa: ANN401 - any JSON value
-    """The value that a text says where one of that kind is meant; the text where it says none."""
+    """The value of a text, if it has the expected kind; otherwise the text."""
     if given.lstrip().startswith(("{", "[")) == of_values:
         return given
     try:

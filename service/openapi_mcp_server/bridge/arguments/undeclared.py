@@ -1,8 +1,8 @@
-"""Arguments that a tool does not name, where its body is an object that the document leaves open.
+"""Arguments that a tool does not name, for a body that the document leaves open.
 
-A property that the schema neither declares nor forbids is a property like any other (JSON Schema 2020-12 core, section
-10.3.2.3): of 4,637 request examples in published documents 331 have one. A name that is nearly that of an argument
-which was not given is more likely a slip, and is asked about.
+A property that the schema neither declares nor forbids is valid (JSON Schema 2020-12 core, section 10.3.2.3): 331 of
+4,637 request examples in published documents have one. A name close to that of a missing argument is more likely a
+mistake, and is refused with a question.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any
 from openapi_mcp_server.bridge.model import Tool
 
 _NEAR = 0.85
-"""One letter in six or so differs."""
+"""The least similarity of a mistaken name: about one letter in six differs."""
 _LONGEST = 64
-"""Characters of a name that may be a slip; arguments have no longer ones."""
+"""The most characters of a name that may be a mistake; arguments have no longer ones."""
 _MOST_SLIPS = 10
-"""Undeclared names beyond which none is taken for a slip, since each is compared with every argument."""
+"""With more undeclared names, none counts as a mistake, since each is compared with every argument."""
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
 def by_arguments(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The values by the names of the tool's arguments, and those that were given by what the document calls them.
+    """The values by the names of the tool's arguments, and the arguments that were given by the document's names.
 
-    A name that model APIs refuse (``filter[x]``) is what the API's own pages say, and its argument is called otherwise.
+    If model APIs refuse a name (``filter[x]``), its argument has another one, but the API's own pages use the first.
     """
     unknown = values.keys() - {*tool.input.names}
     called = [(slot.name, slot.argument) for slot in tool.slots]
@@ -42,7 +42,7 @@ def by_arguments(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tu
 
 
 def taken(tool: Tool, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that go into the body as properties of their own names."""
+    """The undeclared arguments that go into the body under their own names."""
     if tool.body is None or not tool.body.open:
         return {}
     known = {*tool.input.names, *tool.body.properties.values(), *(slot.name for slot in tool.slots)}
@@ -56,17 +56,17 @@ def _is_withheld(tool: Tool, name: str) -> bool:
 
 
 def _is_slip(name: str, known: Sequence[str]) -> bool:
-    """Whether a name is written like a known one, or nearly so."""
+    """Whether a name is close to a known one."""
     if len(name) > _LONGEST:
         return False
     return any(plain(name) == plain(each) for each in known) or bool(difflib.get_close_matches(name, known, 1, _NEAR))
 
 
 def plain(name: str) -> str:
-    """A name without what is only spelling: ``sortBy`` and ``Sort-By`` are ``sort_by``."""
+    """A normalized name: ``sortBy`` and ``Sort-By`` are ``sort_by``."""
     return _SEPARATORS.sub("", name.casefold())
 
 
 def key(name: str) -> str:
-    """Equal for names that differ in spelling only, in every alphabet."""
+    """A key that is equal for names that differ only in spelling, in every alphabet."""
     return plain(name) or name.casefold()

@@ -1,7 +1,7 @@
-"""``5`` for ``5.0`` and ``1e3`` where the schema asks for an integer.
+"""Turns ``5.0`` into ``5``, and ``1e3`` into ``1000``, if the schema expects an integer.
 
-JSON Schema calls these integers (2020-12 validation, section 6.1.1), and clients whose numbers are all doubles write
-them; the APIs behind ``?limit=5.0`` mostly do not take them. The value is the same, only its spelling changes.
+Both are integers in JSON Schema (2020-12 validation, section 6.1.1), and clients whose numbers are all doubles write
+them. But most APIs refuse ``?limit=5.0``. Only the spelling changes, not the value.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Kind
 
 _MAYBE = re.compile(rb"\d(?:\.0|[eE])")
-"""A piece that stands in the text of arguments with such a number; most have none, and are not looked through."""
+"""A piece of every text with such a number. Most arguments have none and need no search."""
 _HALF = Decimal("0.5")
 _EXACT = Context(prec=2 * MAX_MAGNITUDE)
-"""The usual 28 digits would round the half of 1e30 away."""
+"""A context for large numbers. The default 28 digits would lose a half added to 1e30."""
 
 
 def may_be_in(raw: bytes) -> bool:
@@ -29,9 +29,9 @@ def may_be_in(raw: bytes) -> bool:
 
 
 def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
-    """Valid arguments, unless they are large, with whole numbers as integers where only integers fit.
+    """Valid arguments with whole numbers as integers where only integers fit; large arguments stay as they are.
 
-    The validator knows the places: with a half added, the number there is of the wrong type.
+    The validator finds the places: after adding a half, the number there has the wrong type.
     """
     if len(raw) > validation.SMALL_BYTES or not may_be_in(raw):
         return values
@@ -53,7 +53,7 @@ def _asks_for_integer(kind: Kind) -> bool:
 
 
 def _changed(value: Any, path: Path, change: Callable[[Path, Decimal], object]) -> Any:  # noqa: ANN401 - any JSON value
-    """A copy in which ``change`` was made to every whole number that is not spelt as an integer."""
+    """A copy with ``change`` applied to every whole number that is not spelt as an integer."""
     match value:
         case dict():
             return {name: _changed(member, (*path, name), change) for name, member in value.items()}

@@ -1,1 +1,1 @@
-"""Bodies of requests: from JSON values to the bytes of their media type."""
+"""Writes bodies of requests: JSON values become bytes of their media type."""

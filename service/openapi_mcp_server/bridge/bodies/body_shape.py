@@ -1,4 +1,4 @@
-"""How the arguments of a tool make up a request's body: its properties beside the parameters, or one ``body``."""
+"""The arguments for a request's body: its properties beside the parameters, or one ``body``."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from openapi_mcp_server.openapi.model import Body, Schema
 from openapi_mcp_server.openapi.references.resolve import opened
 
 FILE = "Base64 text, or a data: URI with a media type and optional name="
-"""The words for a model about everything that becomes raw bytes."""
+"""The description for models of all arguments that become raw bytes."""
 
 MAX_PROPERTIES = 200
-"""Properties that become arguments of their own; a body of more is one argument, which can be shortened."""
+"""The most properties that become arguments of their own. A body with more is one argument, which can be shortened."""
 
 _SCHEMAS_KEPT = 16
-"""Schemas of bodies that are remembered, for the operations that follow."""
+"""The number of schemas of bodies that are remembered for the next operations."""
 
 _PLAIN = frozenset(
     {
@@ -37,13 +37,13 @@ _PLAIN = frozenset(
         "writeOnly", "$comment",
     }
 )  # fmt: skip
-"""Keywords of an object that lose nothing when its properties stand on their own."""
+"""Keywords of an object that lose nothing if its properties become arguments."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The part of a body that becomes one argument: a property of the body, or the whole body.
+    """The part of a body that becomes one argument: a property or the whole body.
 
-    ``needed``: wherever there is a body; ``required``: always.
+    ``needed``: required if there is a body; ``required``: always required.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Described(msgspec.Struct, frozen=True, gc=False):
-    """All that the properties of a body are made of. ``given``: there is always a body."""
+    """The source of a body's properties. ``given``: there is always a body."""
 
     schema: bytes
     examples: tuple[bytes, ...]
@@ -66,9 +66,9 @@ class _Described(msgspec.Struct, frozen=True, gc=False):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``is_patch``: null removes what is there. ``open``: the document lets it have other properties. ``by_type`` has the
-    writers of values that the first of all does not take, by their type. ``unusable`` says which media types of the
-    document are not offered, and why; ``repaired`` which are offered for another value than it says.
+    ``is_patch``: null removes a member. ``open``: the document allows other properties. ``by_type`` has the writers of
+    values that the first writer does not accept, by type. ``unusable`` has the media types that are not offered, with
+    reasons, ``repaired`` those that are offered for another value than the documented one.
     """
 
     required: bool
@@ -83,8 +83,8 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BodySchemas:
-    """The schemas of bodies, and what was made of those near by: what creates an object and what changes it often have
-    one schema."""
+    """The schemas of bodies, with a cache of recent results, since creating and changing an object often share a
+    schema."""
 
     def __init__(self, schemas: Mapping[str, Schema], definitions: Definitions) -> None:
         self.named = schemas
@@ -125,7 +125,7 @@ def shape(body: Body, schemas: BodySchemas) -> BodyShape:
 
 
 def _flat_outline(usable: Sequence[Usable], schemas: BodySchemas) -> Outline | None:
-    """The outermost level of the plain object that goes into every media type; None if they need anything else."""
+    """The outermost level of the plain object that every media type can carry; None if one needs anything else."""
     first = usable[0]
     if first.kind not in {"json", "form", "multipart"} or any(each.media.is_stream for each in usable):
         return None
@@ -140,10 +140,10 @@ def _flat_outline(usable: Sequence[Usable], schemas: BodySchemas) -> Outline | N
 
 
 def _is_plain(outline: Outline) -> bool:
-    """An object of named properties and nothing else; an open map or a choice needs its own argument.
+    """Whether it is an object of named properties only; an open map or a choice needs an argument of its own.
 
-    Where null may stand for the whole object, it cannot be said: not giving the properties is how to say it.
-    An object that is closed and empty (every GET of Stripe has one for its body) has nothing to ask for.
+    If null may replace the whole object, leaving out all properties means null. A closed empty object (every GET of
+    Stripe has one as its body) needs no arguments.
     """
     count = len(outline.get("properties", ()))
     return (
@@ -156,7 +156,7 @@ def _is_plain(outline: Outline) -> bool:
 
 
 def _is_closed(outline: Outline) -> bool:
-    """Whether an object takes no other properties than those it names."""
+    """Whether an object accepts only the properties that it names."""
     return outline.get("additionalProperties") is False or outline.get("unevaluatedProperties") is False
 
 
@@ -183,7 +183,7 @@ def _properties(
 
 
 def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
-    """A property's schema, its own description cleaned, and what we have to say after it."""
+    """A property's schema with its cleaned description, followed by our hints."""
     own = schema.get("description", "") if isinstance(schema, dict) else ""
     prose = text.line(own, text.ARGUMENT_LIMIT) if isinstance(own, str) else ""
     said = " ".join(part for part in (text.sentence(prose) if hints else prose, *hints) if part)
@@ -191,7 +191,7 @@ def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
 
 
 def _whole(body: Body, usable: Sequence[Usable], bodies: Bodies) -> Field:
-    """The whole body as one argument, which takes what any of the media types takes."""
+    """The whole body as one argument, which accepts the values of all media types."""
     alternatives = list(dict.fromkeys(media_choice.value_of(each, bodies.definitions) for each in usable))
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
     hints = _file_hints(usable, bodies)

@@ -1,4 +1,4 @@
-"""Bytes from an argument: base64 text, or a ``data:`` URI (RFC 2397) with a media type and perhaps a name."""
+"""Reads bytes from an argument: base64 text, or a ``data:`` URI (RFC 2397) with a media type and an optional name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from openapi_mcp_server.bridge.parameters.percent import pieces
 from openapi_mcp_server.errors import ArgumentError
 
 MAX_FILE_TEXT = 32 * 1024 * 1024
-"""Characters of one file as text, about 24 MiB of bytes: it is held twice while it is decoded."""
+"""The most characters of one file as text, about 24 MiB of bytes. Decoding holds it twice."""
 
 MAX_HEAD = 4 * 1024
-"""Characters of a data: URI before its comma: a media type, and a file's name with every byte percent-encoded."""
+"""The most characters of a data: URI before its comma: a media type, and a percent-encoded file name."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _URL_SAFE = re.compile(r"[0-9A-Za-z_-]*={0,2}")
@@ -27,7 +27,7 @@ _NAME_PARAMETERS = ("name=", "filename=")
 
 
 class File(msgspec.Struct, frozen=True):
-    """``media_type`` and ``name`` as the data: URI gives them."""
+    """A file; ``media_type`` and ``name`` are those of the data: URI."""
 
     data: bytes
     media_type: str | None = None
@@ -35,7 +35,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 def read(value: object) -> File:
-    """The file an argument stands for. Raises ArgumentError."""
+    """The file in an argument. Raises ArgumentError."""
     if not isinstance(value, str):
         raise ArgumentError("must be base64 text or a data: URI")
     if len(value) > MAX_FILE_TEXT:
@@ -46,7 +46,7 @@ def read(value: object) -> File:
 
 
 def read_text(value: object, charset: str) -> File:
-    """The same for a file of text, which may also be given as it is: base64 has no line ends, commas or braces."""
+    """A file of text, which may also be given as plain text, since base64 has no line ends, commas or braces."""
     if not isinstance(value, str):
         json = encode_json(value)
         return File(json if charsets.is_utf8(charset) else charsets.json_in(charset, json))
@@ -59,9 +59,10 @@ def read_text(value: object, charset: str) -> File:
 
 
 def base64_text(value: object, *, url_safe: bool) -> str:
-    """Base64 as it is to travel: checked, a data: URI reduced to it. Raises ArgumentError.
+    """Checked base64 text, also from a data: URI. Raises ArgumentError.
 
-    ``url_safe``: in the alphabet for URLs, where padding may be left out (RFC 4648 section 5); the other is taken too.
+    ``url_safe``: in the alphabet for URLs, with optional padding (RFC 4648 section 5); the other alphabet is accepted,
+    too.
     """
     if url_safe and isinstance(value, str) and _URL_SAFE.fullmatch(value):
         _decode(value.translate(_TO_STANDARD) + "=" * (-len(value) % 4))
@@ -73,7 +74,7 @@ def base64_text(value: object, *, url_safe: bool) -> str:
 
 
 def _decode(text: str | bytes) -> bytes:
-    """RFC 4648 section 4, nothing else: a lenient decoder would turn plain text into other bytes."""
+    """Decodes strictly by RFC 4648 section 4, since a lenient decoder would turn plain text into other bytes."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:  # binascii.Error, or text that is not ASCII

@@ -22,18 +22,18 @@ from openapi_mcp_server.openapi.model import Encoding, MediaType
 from openapi_mcp_server.pausing import in_turns
 
 _AT_ONCE = 1_000
-"""Pairs that are joined in one call into C, which takes 4 ms for 200,000, and to free them 9 (docs/adr/0036)."""
+"""Pairs that are joined in one call into C. It takes 4 ms for 200,000, and freeing them 9 ms (docs/adr/0036)."""
 _WRITTEN_AT_ONCE = 100
 """Items of a list that are written between two pauses: 0.2 ms."""
 
 
 def fields(media: MediaType) -> dict[str, Pairs]:
-    """The properties that have an Encoding Object, each with how it is written. Raises SpecError."""
+    """The properties with an Encoding Object, each with its writer. Raises SpecError."""
     return {name: _field(media, name, encoding) for name, encoding in media.encoding.items()}
 
 
 def text(value: object, written: Mapping[str, Pairs]) -> str:
-    """An object as a form. ``written`` has the properties with a way of their own. Raises ArgumentError."""
+    """An object as a form. ``written`` has the properties with a writer of their own. Raises ArgumentError."""
     if not isinstance(value, dict):
         raise ArgumentError("must be an object")
     pairs: list[tuple[str, str]] = []
@@ -47,12 +47,12 @@ def text(value: object, written: Mapping[str, Pairs]) -> str:
 
 
 def is_styled(encoding: Encoding) -> bool:
-    """Whether ``style`` decides, not ``contentType``."""
+    """Whether ``style`` decides, and not ``contentType``."""
     return encoding.style is not None or encoding.explode is not None or encoding.allow_reserved
 
 
 def style_of(media: MediaType, name: str, encoding: Encoding, place: table.Place) -> Pairs:
-    """How a styled property is written, with the defaults of the Encoding Object. Raises SpecError."""
+    """The writer of a styled property, with the defaults of the Encoding Object. Raises SpecError."""
     style = encoding.style or "form"
     if not table.is_defined(place, style):
         raise SpecError(media.pointer, f"style {style} is not defined for the form field {name!r}")
@@ -71,7 +71,7 @@ def _field(media: MediaType, name: str, encoding: Encoding) -> Pairs:
 
 
 def _by_content(name: str, value: object, content_type: str) -> list[tuple[str, str]]:
-    """A pair, or for a list one for each item, by the content type; null is empty unless it is JSON."""
+    """Pairs by the content type: one, or for a list one for each item. Null is empty except in JSON."""
     spell = _as_json if is_json(content_type) else _as_text
     items = value if isinstance(value, list) else (value,)
     return [(percent.form(name), percent.form(spell(item))) for item in in_turns(items, _WRITTEN_AT_ONCE)]

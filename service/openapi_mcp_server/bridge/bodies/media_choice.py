@@ -1,4 +1,4 @@
-"""Which of the media types of a body are offered, in which order, and what each is made from."""
+"""Chooses the media types of a body that are offered, their order, and the value for each."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
 
 MAX_MEDIA_TYPES = 16
-"""Media types that one tool offers; some documents list every one that is registered."""
+"""The most media types that one tool offers; some documents list all registered ones."""
 MAX_TRIED = 500
-"""Media types of one body that are looked at, JSON before others. Google's documents list 360 for an upload."""
+"""The most media types of one body that are examined, JSON first. Google's documents list 360 for an upload."""
 _UNDESCRIBED: Mapping[Kind, bytes] = {
     "json": b"{}",
     "form": b'{"type":"object"}',
     "multipart": b'{"type":"object"}',
     "text": b'{"type":"string"}',
 }
-"""The kinds that a body without a schema can be made from."""
+"""The schemas for a body without one, by kind."""
 
 
 _JSON = "application/json"
@@ -51,7 +51,7 @@ class Found(msgspec.Struct):
 
 
 def sorted_out(body: Body, bodies: Bodies) -> Found:
-    """The media types that can be written, the preferred first, and what is wrong with the others."""
+    """The media types that can be written, the preferred ones first, and the faults of the others."""
     found = Found([], [], [])
     failed: list[tuple[MediaType, SpecError]] = []
     for media in _tried(body):
@@ -84,8 +84,8 @@ def _usable(media: MediaType, bodies: Bodies) -> Usable:
 
 
 def _is_meant(usable: Usable) -> bool:
-    """Whether the author surely thought of this type for this schema: of the types of an upload, as Google's documents
-    have them for an object, one may end in ``+xml`` by chance.
+    """Whether the author certainly meant this type for this schema. Google's documents list all types of an upload for
+    an object, and one may end in ``+xml`` by chance.
     """
     return usable.kind != "xml" or essence(usable.media.name) in {"application/xml", "text/xml"}
 
@@ -93,9 +93,9 @@ def _is_meant(usable: Usable) -> bool:
 def _taken_as_they_are(
     failed: Sequence[tuple[MediaType, SpecError]], bodies: Bodies, found: Found
 ) -> list[tuple[MediaType, SpecError]]:
-    """Types that cannot carry their schema's values, but text or bytes that somebody else has made; returns the rest.
+    """Accepts ready text or bytes for types that cannot carry their schema's values; returns the other types.
 
-    An object is sent as JSON beside them, unless they are XML: nothing else is as likely to be understood.
+    Beside them an object is sent as JSON, which an API understands most likely, unless they are XML.
     """
     rest = []
     for media, error in failed:
@@ -116,13 +116,14 @@ def _taken_as_they_are(
 
 
 def _is_other_patch(usable: Usable, schemas: Mapping[str, Schema]) -> bool:
-    """A JSON Patch is a list (RFC 6902 section 3), a merge patch nearly always an object (RFC 7396 section 1)."""
+    """Whether the schema belongs to the other kind of patch. A JSON Patch is a list (RFC 6902 section 3), a merge patch
+    nearly always an object (RFC 7396 section 1)."""
     wanted = _PATCHES.get(essence(usable.media.name))
     return wanted is not None and not may_be(outline_of(usable.media.schema, schemas), wanted)
 
 
 def by_type(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> dict[type, BodyWriter]:
-    """By the type of the value: the first writer that takes it, where that is not the first writer of all."""
+    """For each type of value the first writer that accepts it, if that is not the default writer."""
     found: dict[type, BodyWriter] = {}
     outlines = [(each, _outline_of_value(each, schemas)) for each in usable] if len(usable) > 1 else []
     for python_type, json_type in ((dict, "object"), (list, "array"), (str, "string")):
@@ -138,7 +139,7 @@ def _outline_of_value(usable: Usable, schemas: Mapping[str, Schema]) -> Outline:
 
 
 def value_of(usable: Usable, schemas: Mapping[str, Schema]) -> bytes:
-    """The schema of the JSON value that the writer of this media type takes."""
+    """The schema of the JSON value for the writer of this media type."""
     media = usable.media
     documented = None if media.schema is None else bytes(media.schema.json)
     if documented and is_merge_patch(media):
@@ -173,7 +174,7 @@ def _any_of(*schemas: bytes) -> bytes:
 
 
 def _is_any_patch(media: MediaType, schemas: Mapping[str, Schema]) -> bool:
-    """Whether the schema of a JSON Patch says nothing about it: Kubernetes has one schema, an object, for all kinds of
+    """Whether the schema of a JSON Patch does not describe it: Kubernetes has one schema, an object, for all kinds of
     patch."""
     if essence(media.name) != "application/json-patch+json":
         return False

@@ -1,11 +1,11 @@
 """multipart/form-data (RFC 7578) and every other multipart type: a JSON value as parts.
 
-An object's properties are parts with names. Only forms have those, and other types borrow the form's header for them
-(OpenAPI 3.2, Encoding By Name). A list's items are parts without names, in order (Encoding By Position). What a value
-becomes (OpenAPI 3.1.1 and 3.2, Encoding Object):
+An object's properties are parts with names. Only forms define names; other types use the form's header for them
+(OpenAPI 3.2, Encoding By Name). A list's items are parts without names, in order (Encoding By Position). Values are
+written by these rules (OpenAPI 3.1.1 and 3.2, Encoding Object):
 
-* a property is described by ``properties``, of alternatives too, else by ``additionalProperties``.
-* a list that is a property: one part per item, all with the property's name; so several files are one list.
+* a property is described by ``properties``, also of alternatives, else by ``additionalProperties``.
+* a list as a property: one part for each item, all with the property's name; so several files are one list.
 * a file: its bytes with a Content-Type and, as a property, a file name; given as base64 text or a ``data:`` URI.
 * an object: JSON, or what ``contentType`` says, which may be multipart in turn. So is a list within a list.
 * text, numbers, booleans: plain text, in a form without a Content-Type; null: an empty part, but no file.
@@ -45,10 +45,10 @@ from openapi_mcp_server.grammar import essence, is_field_value
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
 
 WriterOf = Callable[[MediaType, str], BodyWriter]
-"""How a part with a content type of its own is written: as a body of that type; the text names an XML root."""
+"""Makes the writer of a part with a content type of its own, as a body of that type; the text names an XML root."""
 PartWriter = Callable[[Any], Part | None]
 Field = Callable[[Any], Iterable[Part]]
-"""A property's value to its parts, one after the other; raises ArgumentError."""
+"""Turns a property's value into its parts, one after the other; raises ArgumentError."""
 
 _BY_DEFAULT = Encoding()
 _OTHERS = "additionalProperties"
@@ -60,7 +60,7 @@ _ITEM = "item"
 class Described(msgspec.Struct, frozen=True, kw_only=True):
     """A multipart body as its document describes it; ``outline`` is the outermost level of its schema.
 
-    ``name`` is the type that is sent: where the document has a range, another than ``media.name``.
+    ``name`` is the type that is sent, which differs from ``media.name`` if the document has a range.
     """
 
     media: MediaType
@@ -74,15 +74,15 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_positions(self) -> bool:
-        """Whether it can be a list. The parts of a form have names, so that there it must be said."""
+        """Whether it can be a list. In a form the document must say so, since its parts have names."""
         return not self.is_form or bool(self.media.prefix_encoding or self.media.item_encoding)
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True):
-    """A part as the document describes it: ``shapes`` is what it is, by alternatives, ``schema`` the first.
+    """A part as the document describes it: ``shapes`` are the schemas of its alternatives, ``schema`` is the first.
 
-    Neither is set where only the Encoding Object speaks of it. ``content_type`` may be empty or a range.
-    ``name`` is None for what is told by its position; ``text_type`` is the Content-Type of plain text.
+    Neither is set if only the Encoding Object describes it. ``content_type`` may be empty or a range. ``name`` is None
+    for a part by position; ``text_type`` is the Content-Type of plain text.
     """
 
     name: str | None = None
@@ -95,8 +95,8 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file: by its schema, unless that says nothing and the content type is one that is not of
-        bytes."""
+        """Whether it is a file by its schema. If the schema is silent, it is a file unless the content type is not one
+        of bytes."""
         if is_binary(self.content_type):
             return True
         says_nothing = all(map(is_open, self.shapes)) and self.content_type != "" and "*" not in self.content_type
@@ -104,7 +104,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def says_bytes(self) -> bool:
-        """Whether it is a file by what its schema says, and not only by its silence."""
+        """Whether its schema says explicitly that it is a file."""
         return are_files(self.shapes) and not all(map(is_open, self.shapes))
 
     def part(self, data: bytes, content_type: str | None, filename: str | None = None) -> Part:
@@ -112,14 +112,14 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def described(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Described:
-    """The body with the properties of all that it may be."""
+    """The body with the properties of all its alternatives."""
     if not _CHOICES.isdisjoint(outline):
         outline = {**outline, **_of_all([outline, *alternatives(outline, definitions)])}
     return Described(media=media, name=name, outline=outline, definitions=definitions)
 
 
 def _of_all(levels: Sequence[Outline]) -> dict[str, Any]:
-    """The properties that several schemas describe of one object."""
+    """The properties of one object that is described by several schemas."""
     found: dict[str, dict[bytes, Any]] = {}  # by name and text, so that equal ones are one
     for name, schema in (pair for level in levels for pair in level.get("properties", {}).items()):
         found.setdefault(name, {})[msgspec.json.encode(schema)] = schema
@@ -153,7 +153,7 @@ def writer(body: Described, writer_of: WriterOf) -> BodyWriter:
 
 
 def file_names(body: Described) -> frozenset[str]:
-    """The properties whose strings are files, so that their descriptions can say how to give them."""
+    """The properties whose strings are files, so that their descriptions can explain the notation."""
     if body.media.is_stream:
         return frozenset()
     return frozenset(
@@ -170,7 +170,8 @@ def has_files(body: Described) -> bool:
 
 
 def _named(value: Mapping[str, Any], fields: Mapping[str, Field], other: Callable[[str], PartWriter]) -> Iterator[Part]:
-    """The parts of an object in the order of the document, which multipart/related needs, and some readers of forms."""
+    """The parts of an object in the order of the document, which multipart/related and some readers of forms
+    require."""
     known = [name for name in fields if name in value]
     for name in (*known, *(name for name in value if name not in fields)):
         try:
@@ -181,7 +182,7 @@ def _named(value: Mapping[str, Any], fields: Mapping[str, Field], other: Callabl
 
 
 def _at(index: int, value: object, placed: Sequence[PartWriter]) -> Part:
-    """The item at a position; the last of ``placed`` is for all that have none of their own."""
+    """The part at a position; the last of ``placed`` is for all further positions."""
     try:
         part = placed[min(index, len(placed) - 1)](value)
     except ArgumentError as error:
@@ -205,20 +206,20 @@ def _encoding(body: Described, name: str) -> Encoding:
 
 
 def _is_styled(body: Described, name: str) -> bool:
-    """Encoding Object, ``style``: ignored for any other multipart type. Bytes have none: ASP.NET's documents give every
-    property of a form the style ``form``, its files too."""
+    """Whether a property has a style. Only forms have styles (Encoding Object, ``style``), and files have none,
+    although ASP.NET's documents give every property of a form the style ``form``."""
     return body.is_form and forms.is_styled(_encoding(body, name)) and not _property(body, name).says_bytes
 
 
 def _property(body: Described, name: str) -> _Value:
-    """A property; of a list, one item."""
+    """A property, or one item if it is a list."""
     properties = body.outline.get("properties", {})
     of = _value(body, _encoding(body, name), name)
     return _as_described(body, of, properties, name) if name in properties else of
 
 
 def _other(body: Described) -> Callable[[str], _Value]:
-    """The properties that the schema does not name: text, unless it says of them what they are."""
+    """The properties that the schema does not name: text, unless the schema describes them."""
     of = _Value(text_type=_text_type(body))
     if not is_open(part_of(body.outline, _OTHERS, body.definitions)):
         of = _as_described(body, of, body.outline, _OTHERS)
@@ -236,7 +237,7 @@ def _as_described(body: Described, of: _Value, outline: Outline, keyword: str) -
 
 
 def _positions(body: Described) -> tuple[list[_Value], _Value]:
-    """The first items, each by itself, and all the rest (``prefixItems`` and ``items``, or ``itemSchema``)."""
+    """The first items one by one, and all others (``prefixItems`` and ``items``, or ``itemSchema``)."""
     media = body.media
     first = [] if media.is_stream else body.outline.get("prefixItems", [])
     rest = msgspec.json.decode(media.schema.json) if media.is_stream and media.schema else body.outline.get("items")
@@ -297,13 +298,13 @@ def _part_writer(body: Described, of: _Value, writer_of: WriterOf) -> PartWriter
 
 
 def _each(value: object, part: PartWriter) -> Iterator[Part]:
-    """RFC 7578 section 4.3: several values are several parts of the same name."""
+    """Several values become several parts of the same name (RFC 7578 section 4.3)."""
     parts = map(part, value if isinstance(value, list) else (value,))
     return (written for written in parts if written is not None)
 
 
 def _plain(of: _Value) -> PartWriter:
-    """Text; objects and lists are JSON."""
+    """The writer of text; objects and lists become JSON."""
 
     def part(value: object) -> Part:
         text = "" if value is None else styles.spell(value)
@@ -324,10 +325,11 @@ def _typed(of: _Value, write: BodyWriter) -> PartWriter:
 
 
 def _file(of: _Value) -> PartWriter:
-    """The type is the data: URI's, else the Encoding Object's, else that of unknown bytes; never the schema's
-    ``contentMediaType``, which its defaults overrule (3.1.1, Encoding Object). A name makes it a file.
+    """The writer of a file. Its type is that of the data: URI, else the Encoding Object's, else that of unknown bytes.
+    It is never the schema's ``contentMediaType``, which the Encoding Object's defaults override (3.1.1). A name makes
+    it a file.
 
-    Where the document says nothing of the property, only text can be a file's bytes.
+    If the document does not describe the property, only text can be a file's bytes.
     """
     documented = "" if "*" in of.content_type else of.content_type
     may_be_data = not of.content_type and bool(of.shapes) and all(map(is_open, of.shapes))
@@ -346,7 +348,8 @@ def _file(of: _Value) -> PartWriter:
 
 
 def _base64(of: _Value) -> PartWriter:
-    """Base64 stays base64; ``contentEncoding`` is said as OpenAPI 3.1 has it ("Content-Transfer-Encoding")."""
+    """The writer of base64, which stays base64; ``contentEncoding`` becomes "Content-Transfer-Encoding" (OpenAPI
+    3.1)."""
     content_type = of.content_type or "application/octet-stream"
     is_said = any(shape.get("contentEncoding") == "base64" for shape in of.shapes)
     headers = (*of.headers, ("Content-Transfer-Encoding", "base64")) if is_said else of.headers
@@ -362,9 +365,9 @@ def _base64(of: _Value) -> PartWriter:
 
 
 def _headers(encoding: Encoding, *, sets_disposition: bool = False) -> Headers:
-    """The headers that have one value by their schema.
+    """The headers whose schema has exactly one value.
 
-    Content-Type is ignored there (Encoding Object), and no part is sent in a content coding.
+    Content-Type is ignored (Encoding Object), and no part is sent in a content coding.
     """
     own = {"content-type", "content-encoding", *(() if sets_disposition else (DISPOSITION,))}
     described = [header for header in encoding.headers if header.name.lower() not in own]

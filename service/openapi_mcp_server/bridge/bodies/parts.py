@@ -1,4 +1,4 @@
-"""The parts of a multipart body as they stand on the wire (RFC 2046 section 5.1; RFC 7578 for forms)."""
+"""The parts of a multipart body on the wire (RFC 2046 section 5.1; RFC 7578 for forms)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from openapi_mcp_server.pausing import in_turns
 FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
 MAX_PARTS = 10_000
-"""The most parts of one body. Servers take 1,000 and less by default."""
+"""The most parts of one body. Servers accept 1,000 or fewer by default."""
 _AT_ONCE = 50
-"""Parts that are made between two pauses."""
+"""The number of parts between two pauses."""
 Headers = tuple[tuple[str, str], ...]
 
 _BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
@@ -39,10 +39,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(media_type: str, parts: Iterable[Part]) -> tuple[str, bytes]:
-    """Content-Type and body. The boundary is a hash of the parts, so that equal parts make an equal body, and stands in
-    none of them.
+    """Content-Type and body. The boundary is a hash of the parts, so equal parts make equal bodies, and no part
+    contains it.
 
-    ``parts`` may be a generator: where they become too many or too large, the rest is never made. Raises ArgumentError.
+    ``parts`` may be a generator: if they become too many or too large, the others are never made. Raises ArgumentError.
     """
     known = list(_bounded(parts))
     whole = hashlib.sha256()
@@ -59,7 +59,7 @@ def encode(media_type: str, parts: Iterable[Part]) -> tuple[str, bytes]:
 
 
 def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
-    """The parts with their heads. Raises ArgumentError at the first that is too many or too much for one body."""
+    """The parts with their heads. Raises ArgumentError at the first part beyond the limits of a body."""
     size = 0
     for number, part in enumerate(in_turns(parts, _AT_ONCE)):
         head = _head(part)
@@ -71,7 +71,7 @@ def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
 
 
 def _with_root(media_type: str, parts: Sequence[Part]) -> str:
-    """The type with what the document says beside it; multipart/related must name its first part's (RFC 2387)."""
+    """The type with the document's parameters; multipart/related must name its first part's type (RFC 2387)."""
     name = essence(media_type)
     if name == FORM_DATA:
         return FORM_DATA
@@ -91,7 +91,8 @@ def _head(part: Part) -> bytes:
 
 
 def _disposition(part: Part) -> list[str]:
-    """A form's part has a name (RFC 7578 section 4.2); any other is an attachment if it has a file's."""
+    """The Content-Disposition of a part. A form's part has a name (RFC 7578 section 4.2); any other with a file name is
+    an attachment."""
     if any(name.lower() == DISPOSITION for name, _ in part.headers):
         return []
     filename = "" if part.filename is None else f'; filename="{_quoted(part.filename)}"'
@@ -101,5 +102,6 @@ def _disposition(part: Part) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Names as browsers write them: UTF-8, three characters escaped (HTML Standard, multipart/form-data encoding)."""
+    """A name as browsers write it: UTF-8, with three characters escaped (HTML Standard, multipart/form-data
+    encoding)."""
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,8 +1,8 @@
-"""A request's body: from a JSON value to the bytes of its media type, decided at load.
+"""Makes the writer of a request's body, at load: it turns a JSON value into bytes of the media type.
 
-JSON, forms, multipart bodies, text, bytes (from base64 or a ``data:`` URI), XML and JSON lines. A range is written in
-the plainest type it allows for its schema. What cannot be written is a SpecError, so that the operation can choose
-another of its media types or be listed with the reason.
+There are JSON, forms, multipart bodies, text, bytes (from base64 or a ``data:`` URI), XML and JSON lines. A range is
+written in the plainest type that it allows for its schema. A body that cannot be written is a SpecError, so that the
+operation can use another media type or be listed with the reason.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 _BY_NAME = frozenset({"json", "form", "text", "lines"})
-"""Kinds of bodies that no schema is needed to write, where none was needed to choose the kind."""
+"""Kinds of bodies that are written without a schema, if the kind was also chosen without it."""
 _SHORT = 2_000
-"""Bytes of a schema that may be nothing but one of bytes, with a description."""
+"""A schema of bytes, with a description, is not longer than this."""
 _KEPT = 1_000
-"""Media types of one document that are remembered."""
+"""The number of media types of one document that are remembered."""
 
 T = TypeVar("T")
 
 
 class Bodies:
-    """The kinds and writers of the bodies of one document. Every property of a form is looked at, and many operations
-    may send one schema: 670 operations with 670 properties took 6 s."""
+    """The kinds and writers of the bodies of one document, with a cache. Every property of a form is examined, and many
+    operations may share a schema: 670 operations with 670 properties took 6 s."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self.definitions = definitions
@@ -56,7 +56,8 @@ class Bodies:
         return self._once(takes_files, media)
 
     def _once(self, find: Callable[[MediaType, Mapping[str, Schema]], T], media: MediaType) -> T:
-        """Encoding Objects are read once for each place in the document. JSON takes less than to remember it."""
+        """Reads Encoding Objects once for each place in the document. JSON is not remembered, since finding it is
+        faster."""
         if is_json(media.name):
             return find(media, self.definitions)
         place = media.pointer if media.encoding or media.prefix_encoding or media.item_encoding else ""
@@ -84,8 +85,8 @@ def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
 
 
 def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
-    """Which of `KINDS` a body of this type is, and its writer, which is made when it is first called. Raises SpecError
-    now; the writer raises ArgumentError."""
+    """The kind (`KINDS`) of a body of this type, and its writer, which is made at the first call. Raises SpecError now;
+    the writer raises ArgumentError."""
     outline = _outline(media, definitions)
     chosen = way(media, outline, definitions)
     _writer(media, definitions, outline, chosen)
@@ -93,7 +94,7 @@ def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tupl
 
 
 def _recipe(media: MediaType, definitions: Mapping[str, Schema], chosen: WrittenAs) -> BodyRecipe:
-    """Most media types are written alike whatever the schema is, which is then left out."""
+    """The recipe of a writer. Most media types do not depend on the schema, which is then left out."""
     media = msgspec.structs.replace(media, examples=())
     bare = msgspec.structs.replace(media, schema=None)
     is_alike = chosen.kind in _BY_NAME and way(bare, {}, {}) == chosen
@@ -131,7 +132,7 @@ def _writer(
     chosen: WrittenAs,
     property_name: str | None = None,
 ) -> BodyWriter:
-    """``property_name`` is set for a part of a multipart body."""
+    """Makes a writer; ``property_name`` is set for a part of a multipart body."""
     name = chosen.content_type or media.name
     write: BodyWriter
     match chosen.kind:
@@ -157,15 +158,15 @@ def _writer(
 
 
 def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
-    """JSON is written alike whatever its schema is, unless that is one of bytes; and most bodies are JSON."""
+    """The outermost level of a schema. It is left empty for JSON, which is written without its schema unless that is
+    one of bytes; most bodies are JSON."""
     if is_json(media.name) and not _mentions_bytes(media.schema, definitions):
         return {}
     return outline_of(media.schema, definitions)
 
 
 def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
-    """Whether a schema may be one of bytes. It is not decoded for that: such a schema is short, and has the word in
-    it."""
+    """Whether a schema may be one of bytes, found without decoding: such a schema is short and has a certain word."""
     if schema is None or memoryview(schema.json).nbytes > _SHORT:
         return False
     reached = (schema, *(definitions[name] for name in schema.refs))
@@ -200,13 +201,13 @@ def _form(media: MediaType, name: str) -> BodyWriter:
 
 
 def _written_form(name: str) -> BodyWriter:
-    """A form that is given as its text: its delimiters and what is percent-encoded stay as they are."""
+    """The writer of a form that is given as text: delimiters and percent-encoded characters stay as they are."""
     escape = percent.reserved(percent.KEPT_IN_QUERY + "&=+")
     return lambda value: (name, escape(styles.spell(value)).encode())
 
 
 def _text(media: MediaType, name: str) -> BodyWriter:
-    """Text in the declared charset. Where none is declared it is UTF-8, and said if it is more than ASCII.
+    """The writer of text in the declared charset. Without one it is UTF-8, which is declared if it is more than ASCII.
 
     The default of text/plain is US-ASCII (RFC 2046 section 4.1.2).
     """
@@ -223,10 +224,10 @@ def _text(media: MediaType, name: str) -> BodyWriter:
 
 
 def _binary(chosen: WrittenAs, outline: Outline, *, text_in: str) -> BodyWriter:
-    """Bytes; base64 text stays base64 where the schema says that it travels so.
+    """The writer of bytes; base64 text stays base64 if the schema says that it is sent so.
 
-    ``text_in``: the charset of a type that is text. What is no base64 is such a file's text as it is, and an object or
-    a list a file of JSON.
+    ``text_in`` is the charset of a type that is text. For such a type, a value that is no base64 is the file's text,
+    and an object or a list becomes a file of JSON.
     """
     if is_base64(outline) and chosen.content_type is not None:
         name = chosen.content_type
@@ -244,7 +245,8 @@ def _binary(chosen: WrittenAs, outline: Outline, *, text_in: str) -> BodyWriter:
 
 
 def _lines(name: str) -> BodyWriter:
-    """A list as one JSON text per line; JSON text sequences begin each with a record separator (RFC 7464)."""
+    """The writer of a list as one JSON text in each line. In JSON text sequences each begins with a record separator
+    (RFC 7464)."""
     start = b"\x1e" if essence(name).endswith("json-seq") else b""
     written_in = charsets.declared(name)
 

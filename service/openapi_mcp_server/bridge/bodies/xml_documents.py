@@ -1,9 +1,9 @@
-"""XML from a JSON value by the ``xml`` keyword of its schema (XML Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0).
+"""Writes XML from a JSON value by the ``xml`` keyword of its schema (XML Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0).
 
-Text is taken for a document that is already XML and goes as it is. Of a value:
+Text counts as a finished XML document and is sent as it is. Other values are written by these rules:
 
-* An element's name is ``xml.name``, else the property's; the root's may also be that of the component it refers to.
-  A root without a name is a SpecError: the specification leaves none to guess.
+* An element's name is ``xml.name``, else the property's. The root's may also be that of the component it refers to. A
+  root without a name is a SpecError, since the specification defines no other.
 * A list is its items beside each other under the property's name, or ``wrapped`` in an element of that name.
 * ``attribute``, ``wrapped`` and 3.2's ``nodeType`` (element, attribute, text, cdata, none); prefixes are declared
   where they are used.
@@ -30,15 +30,15 @@ from openapi_mcp_server.openapi.pointers import DEFS
 _NIL = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:nil": "true"}
 
 _NAME_LENGTH = 1_000
-"""Characters; it is looked at again for each item of a list."""
+"""The most characters of a name, which is checked again for each item of a list."""
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
-"""Ends the name of a definition that is no component (`directions.definition_name`): it is ours alone."""
+"""The end of a generated name, of a definition that is no component (`directions.definition_name`)."""
 _DOCTYPE = re.compile("<!doctype", re.IGNORECASE)
 _DECLARED = re.compile(r"""\s*<\?xml\s[^<>]*?\bencoding\s*=\s*["']([^"'<>]*)""", re.IGNORECASE)
 _AS_ASCII = ("utf-8", "us-ascii", "iso-8859-1", "windows-1252")
-"""Encodings in which no character of markup is another than in ASCII (in UTF-7 and EBCDIC it is)."""
+"""Encodings in which the characters of markup are those of ASCII (unlike UTF-7 and EBCDIC)."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-"""XML 1.0 section 2.2 has no way to write these."""
+"""Characters that XML 1.0 cannot represent (section 2.2)."""
 _IN_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _IN_ATTRIBUTE = _IN_TEXT | {'"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
 """Readers turn white space in attributes into spaces and CR into LF (2.11, 3.3.3), but not references."""
@@ -53,14 +53,13 @@ _NODE_TYPES: dict[object, NodeType] = {
 }
 JsonSchema = Mapping[str, Any]
 MAX_VALUES = 25_000
-"""Values in one document: an element of each takes 2 to 3 µs to write, and no other call is served meanwhile."""
+"""The most values of one document: an element for each takes 2 to 3 µs, and no other call is served meanwhile."""
 MAX_CHARACTERS = 32 * 1024 * 1024
-"""The most characters of one document, counted while it is written: a name may be long, and is repeated for each item
-of a list."""
+"""The most characters of one document, counted while it is written, since each item of a list repeats a name."""
 
 
 class _Node(msgspec.Struct):
-    """The inside of an element while it is written. ``content`` is that of the whole document."""
+    """The inside of an element that is being written. ``content`` is that of the whole document."""
 
     attributes: dict[str, str] = {}
     content: list[str] = []
@@ -69,9 +68,9 @@ class _Node(msgspec.Struct):
 def writer(
     media: MediaType, name: str, outline: JsonSchema, definitions: Mapping[str, Schema], property_name: str | None
 ) -> BodyWriter:
-    """Raises SpecError where a value of the schema has no root element. ``name`` is the Content-Type.
+    """The writer of an XML body; ``name`` is the Content-Type. Raises SpecError if the root element has no name.
 
-    ``property_name`` names the root where the document is a part of another body and nothing else does.
+    ``property_name`` names the root of a document that is a part of another body, if nothing else does.
     """
     encoding = charset(media) or "utf-8"
     declaration = f'<?xml version="1.0" encoding="{encoding.upper()}"?>\n'  # section 2.8: SHOULD begin with it
@@ -92,9 +91,9 @@ def writer(
 
 
 def _require_self_contained(text: str, encoding: str) -> None:
-    """Refuse what would make a parser read files and addresses, or other characters than those that are sent.
+    """Refuses text that would make a parser read files and addresses, or other characters than those that are sent.
 
-    A comment or CDATA may not hold a document type either: where either ends is for the parser to say.
+    A comment or CDATA must not contain a document type, either, since parsers may differ about its end.
     """
     if _DOCTYPE.search(text):
         raise ArgumentError("must not hold <!DOCTYPE: it can name files and addresses; write &lt;!DOCTYPE for the text")
@@ -104,7 +103,7 @@ def _require_self_contained(text: str, encoding: str) -> None:
 
 
 class _Schemas:
-    """The schemas that a body reaches, decoded, each with what its references and combinations say of it."""
+    """The decoded schemas of a body, each merged with its references and combinations."""
 
     def __init__(self, root: Schema | None, definitions: Mapping[str, Schema]) -> None:
         names = list(root.refs) if root is not None else []
@@ -114,13 +113,13 @@ class _Schemas:
                 self._definitions[name] = msgspec.json.decode(definitions[name].json)
                 names += definitions[name].refs
         self._flat: dict[str, JsonSchema] = {}
-        self._known: dict[int, JsonSchema] = {}  # by identity: what is decoded here lives as long as this
+        self._known: dict[int, JsonSchema] = {}  # by identity, since decoded schemas live as long as this object
         decoded = {} if root is None else msgspec.json.decode(root.json)
         self.root: JsonSchema = decoded if isinstance(decoded, dict) else {}
         self.component = _component(_referred(self.root))
 
     def flat(self, schema: object) -> JsonSchema:
-        """A schema with the properties and ``xml`` of all that it is made of; its own come last and win."""
+        """A schema with the properties and ``xml`` of all its parts; its own come last and win."""
         if not isinstance(schema, dict):
             return {}
         if id(schema) not in self._known:
@@ -138,13 +137,13 @@ class _Schemas:
 
     def _named(self, name: str) -> JsonSchema:
         if name not in self._flat:
-            self._flat[name] = {}  # a schema that is made of itself gains nothing by it
+            self._flat[name] = {}  # a schema within itself adds nothing
             self._flat[name] = self.flat(self._definitions.get(name))
         return self._flat[name]
 
 
 class _Work:
-    """One document while it is written: its schemas, its encoding, and how much it may still hold."""
+    """One document that is being written: its schemas, its encoding, and the room that is left."""
 
     def __init__(self, schemas: _Schemas, encoding: str) -> None:
         self.flat = schemas.flat
@@ -153,7 +152,7 @@ class _Work:
         self._characters = MAX_CHARACTERS
 
     def charge(self, characters: int) -> None:
-        """Counts one value and its characters against what the document may still hold."""
+        """Counts one value and its characters against the room of the document."""
         self._values -= 1
         self._characters -= characters
         if self._values < 0:
@@ -162,14 +161,14 @@ class _Work:
             raise ArgumentError(f"is longer than {MAX_CHARACTERS:,} characters as XML")
 
     def escaped(self, text: str, references: Mapping[str, str]) -> str:
-        """Text without markup, in which a reference stands for each character that the encoding does not have."""
+        """Text without markup, with a reference for each character that the encoding does not have."""
         text = _escaped(text, references)
         if not self._encoding or text.isascii():
             return text
         return text.encode(self._encoding, "xmlcharrefreplace").decode(self._encoding)
 
     def cdata(self, text: str) -> str:
-        """A section of CDATA, which is left for each such reference: nothing means anything in one."""
+        """A section of CDATA, which is closed around each such reference, since CDATA has no references."""
         text = text.replace("]]>", "]]]]><![CDATA[>")
         if self._encoding and not text.isascii():
             text = "".join([each if self._has(each) else f"]]>&#{ord(each)};<![CDATA[" for each in text])
@@ -183,7 +182,7 @@ class _Work:
 
 
 def _object(keyword: object) -> dict[str, Any]:
-    """A keyword that must be an object; documents do hold others, and nobody checks ``xml``."""
+    """The value of a keyword that must be an object; empty for other values, since nobody checks ``xml``."""
     return keyword if isinstance(keyword, dict) else {}
 
 
@@ -197,7 +196,7 @@ def _component(definition: str | None) -> str | None:
 
 
 def _root_name(media: MediaType, outline: JsonSchema, inferred: str | None) -> str | None:
-    """The root element's name; None where only text can be given."""
+    """The root element's name; None if only text can be given."""
     if not may_be(outline, "object") and not may_be(outline, "array"):
         return None
     xml = _object(outline.get("xml"))
@@ -212,7 +211,7 @@ def _root_name(media: MediaType, outline: JsonSchema, inferred: str | None) -> s
 
 
 def _write(node: _Node, name: str, value: object, schema: object, work: _Work) -> None:
-    """Write one value into ``node``, under ``name`` unless its schema says another."""
+    """Writes one value into ``node``, under ``name`` unless its schema has another."""
     work.charge(2 * len(name))
     flat = work.flat(schema)
     xml = flat.get("xml", {})
@@ -241,7 +240,7 @@ def _write(node: _Node, name: str, value: object, schema: object, work: _Work) -
 
 
 def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, work: _Work) -> None:
-    """An object's properties, a list's items under ``name``, or text."""
+    """Writes an object's properties, a list's items under ``name``, or text."""
     if isinstance(value, dict):
         others = flat.get("additionalProperties")
         for key, member in value.items():
@@ -292,7 +291,7 @@ def _text(value: object) -> str:
 
 
 def _escaped(text: str, references: Mapping[str, str]) -> str:
-    """Ten times as fast as `str.translate`. The ampersand is the first of them."""
+    """Replaces characters ten times as fast as `str.translate`. The ampersand must be the first of them."""
     for character, reference in references.items():
         text = text.replace(character, reference)
     return text

@@ -1,8 +1,7 @@
-"""A compiled catalog as data and back, so that another process need not read the documents.
+"""Turns a compiled catalog into data and back, so that another process need not read the documents.
 
-Everything in it is text, numbers and the bytes of schemas: the functions that write requests are made anew from their
-recipes, when they are first called. The bytes of lists and schemas stand beside each other after the rest, which says
-where each begins and ends.
+The data has only text, numbers and the bytes of schemas; functions that write requests are made from their recipes at
+the first call. The bytes of lists and schemas follow the rest, which has the beginning and end of each.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.openapi.model import MediaType, Parameter, Schema
 
 Span = tuple[int, int]
-"""Where bytes begin and end among all of them."""
+"""The beginning and the end of a piece among all bytes."""
 _TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str}
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 
@@ -57,7 +56,7 @@ class _Slot(_Row, frozen=True):
 
 
 class _Body(_Row, frozen=True):
-    """``writers`` and ``by_type`` have the places of their media types among all of the catalog."""
+    """``writers`` and ``by_type`` have the indexes of their media types in the catalog."""
 
     required: bool
     whole: str | None
@@ -70,8 +69,8 @@ class _Body(_Row, frozen=True):
 
 
 class _Tool(_Row, frozen=True):
-    """``origin``, ``access``, ``slots`` and ``definitions`` are places among those of all tools. ``input`` and ``tail``
-    are before and behind the definitions in the schema that arguments are checked by."""
+    """``origin``, ``access``, ``slots`` and ``definitions`` are indexes among those of all tools. ``input`` and
+    ``tail`` are the bytes before and after the definitions in the schema for the check of arguments."""
 
     name: str
     api: str
@@ -114,8 +113,8 @@ class _Tool(_Row, frozen=True):
 
 
 class _Catalog(_Row, frozen=True):
-    """``listed``: the bytes of all entries; ``checked``: the definitions that arguments are checked by; ``definitions``
-    are those that bodies are written by, by API."""
+    """``listed`` are the bytes of all entries, ``checked`` the definitions for the check of arguments, ``definitions``
+    those for writing bodies, by API."""
 
     apis: tuple[ApiSummary, ...]
     skipped: tuple[SkippedTool, ...]
@@ -131,7 +130,7 @@ class _Catalog(_Row, frozen=True):
 
 
 class Kept(NamedTuple):
-    """A catalog as data: what it is, and the bytes that this points to, in pieces."""
+    """A catalog as data: its description, and the bytes that this refers to, in pieces."""
 
     about: bytes
     pieces: Sequence[bytes | memoryview]
@@ -141,7 +140,7 @@ _decode = msgspec.json.Decoder(_Catalog).decode
 
 
 def encode(catalog: ToolCatalog) -> Kept:
-    """The catalog as data. Raises ValueError or TypeError for one that cannot be told in JSON."""
+    """The catalog as data. Raises ValueError or TypeError if it does not fit into JSON."""
     writing = _Writing(catalog.listed)
     tools = tuple([writing.tool(tool) for tool in catalog.tools.values()])
     about = _Catalog(
@@ -161,7 +160,7 @@ def encode(catalog: ToolCatalog) -> Kept:
 
 
 def decode(about: bytes | memoryview, content: memoryview) -> ToolCatalog:
-    """The catalog; its bytes stay those of ``content``. Raises ValueError for what `encode` has not made."""
+    """The catalog; its bytes are slices of ``content``. Raises ValueError for data that `encode` has not made."""
     try:
         kept = _decode(about)
         reading = _Reading(kept, content)
@@ -173,7 +172,7 @@ def decode(about: bytes | memoryview, content: memoryview) -> ToolCatalog:
 
 
 class _Writing:
-    """The values that tools share, by their places, and the bytes so far."""
+    """The shared values of tools, by index, and the bytes so far."""
 
     def __init__(self, listed: memoryview | None) -> None:
         self.origins: dict[Origin, int] = {}
@@ -184,7 +183,7 @@ class _Writing:
         self.definitions: dict[str, dict[str, Schema]] = {}
         self.pieces: list[bytes | memoryview] = [] if listed is None else [listed]
         self._size = 0 if listed is None else len(listed)
-        self._entries = None if listed is None else 0  # where the next one begins
+        self._entries = None if listed is None else 0  # the offset of the next one
 
     def tool(self, tool: Tool) -> _Tool:
         entry = bytes(tool.entry)
@@ -263,7 +262,7 @@ class _Writing:
         return start, self._size
 
     def _within(self, part: bytes, entry: bytes, at: Span) -> Span:
-        """The place of a part of an entry; of its own where it is none."""
+        """The span of a part of an entry; a new one if it is no part of it."""
         found = entry.find(part)
         return self.added(part) if found < 0 else (at[0] + found, at[0] + found + len(part))
 

@@ -1,7 +1,7 @@
-"""The entries of all tools in one text, as a list has them, from the first tool on.
+"""Collects the entries of all tools in one text, in the form of a list, from the first tool on.
 
-Kept apart as well, they would be in memory twice; and memory that is freed in so many small pieces does not go back to
-the system.
+Separate entries beside the text would double the memory, and memory that is freed in many small pieces is not returned
+to the system.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _OUTPUT = b'"outputSchema":'
 
 
 class _Spans(NamedTuple):
-    """Where a tool's entry is in the text, and its outputSchema if that is in it."""
+    """The spans of a tool's entry in the text, and of its outputSchema if that is in it."""
 
     entry: slice
     output: slice | None
 
 
 class Listing:
-    """Takes the entries of tools while these are made, and gives them back as slices."""
+    """Takes the entries of tools while they are made, and returns them as slices."""
 
     def __init__(self) -> None:
         self._text = bytearray()
         self._spans: dict[str, _Spans] = {}
 
     def take(self, tool: Tool) -> Tool:
-        """The tool without its entry, until all are there."""
+        """The tool without its entry, until all tools are made."""
         entry, output = bytes(tool.entry), tool.output
         start = len(self._text) + (1 if self._spans else 0)
         self._text += b"," + entry if self._spans else entry
@@ -50,15 +50,15 @@ class Listing:
         return {name: _with_slices(tool, self._spans[name], whole) for name, tool in tools.items()}
 
     def whole(self) -> memoryview | None:
-        """The entries with commas between; None if they are not in one line, which none of ours is."""
+        """The entries with commas between them; None if they have a line end, which ours never have."""
         if b"\n" in self._text or b"\r" in self._text:
             return None
         return memoryview(self._text).toreadonly()
 
 
 def _place(entry: bytes, schema: bytes) -> int:
-    """The place of its outputSchema in an entry; -1 where it has none. Its key is searched for, and the schema compared
-    once: searching for so much text would compare it twice."""
+    """The offset of the outputSchema in an entry; -1 if it has none. Only the key is searched, and the schema is
+    compared once; searching the long text itself would compare it twice."""
     after = entry.find(_OUTPUT) + len(_OUTPUT)
     return after if entry.startswith(schema, after) else entry.find(schema)
 

@@ -1,7 +1,7 @@
 """Large JSON texts, read one part after the other.
 
-A thread releases the interpreter's lock between two calls into C. In one call, whoever waits for the lock beside large
-work would wait for 5 to 15 ms (docs/adr/0036).
+A thread can release the interpreter's lock only between two calls into C. If large work were one call, other threads
+would wait 5 to 15 ms for the lock (docs/adr/0036).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openapi_mcp_server.openapi.text.numbers import decode
 from openapi_mcp_server.pausing import in_turns, make_way
 
 PART_BYTES = 64 * 1024
-"""The size of a JSON text that is read in one call: 0.1 ms, and up to 0.6 if it is full of numbers."""
+"""The most bytes of a JSON text that are read in one call: 0.1 ms, and up to 0.6 ms if it is full of numbers."""
 _DECODED_BYTES = 64 * 1024
 """Bytes of JSON that are decoded at once."""
 _ROWS_FREED = 250
@@ -27,11 +27,11 @@ _PIECE = 48 * 1024
 """A size in bytes."""
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _BETWEEN_ITEMS = {b"{": b"},{", b"[": b"],[", b'"': b'","'}
-"""By the first byte of an item; others have a comma alone."""
+"""The text between two items by the first byte of an item; other items have only a comma."""
 _TRIES = 8
-"""How many places are tried, each of which may turn out to be within a row or within a text."""
+"""The most places that are tried, since each may be within a row or within a text."""
 _ENDS = {b"]": b"[", b"]}": b'{"":[', b"]}}": b'{"":{"":['}
-"""The end and the beginning of what rows may be in: an array, or an envelope of one or two objects around it."""
+"""The end and the beginning of an array, or of an envelope of one or two objects around it."""
 
 Decode = Callable[[Any], Any]
 
@@ -44,7 +44,7 @@ def short_pieces(data: bytes) -> Iterator[bytes]:
 
 
 def count(text: bytes, sign: bytes) -> int:
-    """How often a sign, which cannot overlap itself, is in a text: 1.4 ms for 4 MB at once."""
+    """The number of times that a sign, which cannot overlap itself, is in a text. At once, 4 MB would take 1.4 ms."""
     if len(text) <= PART_BYTES:
         return text.count(sign)
     more = PART_BYTES + len(sign) - 1
@@ -52,7 +52,7 @@ def count(text: bytes, sign: bytes) -> int:
 
 
 def holds(text: bytes, piece: bytes) -> bool:
-    """Whether a piece is in a text: 3 ms for 4 MB at once."""
+    """Whether a piece is in a text. At once, 4 MB would take 3 ms."""
     if len(text) <= PART_BYTES:
         return piece in text
     more = PART_BYTES + len(piece) - 1
@@ -68,13 +68,13 @@ def finds(pattern: re.Pattern[bytes], text: bytes, longest: int) -> bool:
 
 
 def part_starts(text: bytes) -> Iterator[int]:
-    """Where each part of `PART_BYTES` begins; makes way before each."""
+    """The offsets of parts of `PART_BYTES`; makes way for others before each."""
     return in_turns(range(0, len(text), PART_BYTES), 1)
 
 
 def decode_by_parts(data: bytes | msgspec.Raw, levels: int = 3, decode: Decode = decode) -> Any:  # noqa: ANN401 - any JSON value
-    """A value as ``decode`` reads it (numbers that remember their spelling): large arrays and objects one part after
-    the other, down to so many levels. At once, 10 MB would be a call of 10 ms."""
+    """A value as ``decode`` reads it (numbers that remember their spelling), with large arrays and objects in parts,
+    down to ``levels``. At once, 10 MB would take one call of 10 ms."""
     first = bytes(memoryview(data)[:1])
     if levels and len(memoryview(data)) > _DECODED_BYTES and first == b"[":
         made: list[Any] = []
@@ -94,7 +94,7 @@ def _each(array: bytes, levels: int, decode: Decode) -> list[Any]:
 
 
 def take_apart(value: object) -> None:
-    """Empties a value that nobody needs any more: to free all of 10 MB at once takes 6 ms."""
+    """Empties a value that is no longer needed. Freeing 10 MB at once would take 6 ms."""
     for rows in (value, *value.values()) if isinstance(value, dict) else (value,):
         while isinstance(rows, list) and rows:
             del rows[-_ROWS_FREED:]
@@ -102,14 +102,14 @@ def take_apart(value: object) -> None:
 
 
 def items(array: bytes | msgspec.Raw) -> Iterator[bytes | msgspec.Raw]:
-    """The items of an array in compact JSON, found some rows at a time: to find those of 10 MB takes 3 ms."""
+    """The items of an array in compact JSON, found some rows at a time. Finding those of 10 MB takes 3 ms."""
     return chain.from_iterable(_decoded_parts(bytes(array), _items, _items))
 
 
 def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator[list[Any]]:
-    """An array as several ones, decoded; ``decode_rest`` is for what may be large, since no part of it was found.
+    """An array decoded as several ones; ``decode_rest`` is for a rest in which no part was found, which may be large.
 
-    A part that is whole once it is closed ends between two items, see `_rows`. Items are mostly of one kind.
+    A part that is valid after closing it ends between two items, see `_rows`. Items are mostly of one kind.
     """
     between = _BETWEEN_ITEMS.get(text[1:2], b",")
     start, tries = 1, _TRIES
@@ -134,7 +134,7 @@ def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator
 
 def without_space(text: bytes) -> bytes:
     """The same JSON without white space. Raises msgspec's errors for invalid JSON. A large text without white space is
-    not joined again: 10 MB of new memory take 4 ms."""
+    returned as it is, since 10 MB of new memory take 4 ms."""
     if len(text) < 2 * PART_BYTES:
         return msgspec.json.format(text, indent=-1)
     parts, rest, opening = _rows(text)
@@ -145,10 +145,10 @@ def without_space(text: bytes) -> bytes:
 
 
 def _rows(text: bytes) -> tuple[list[bytes], bytes, bytes]:
-    """Compact parts of a text, what follows the last of them, and what has to stand before that to make it whole.
+    """Compact parts of a text, the rest after them, and the text that must precede the rest to make it valid.
 
-    JSON is read from left to right: where the text up to some place is whole once an array is closed there, that place
-    is between two entries of this array, whatever follows.
+    JSON is read from left to right. So if the text up to some place is valid after closing an array there, this place
+    is between two entries of the array, whatever follows.
     """
     parts: list[bytes] = []
     start, opening, tries = 0, b"", _TRIES
@@ -169,7 +169,7 @@ def _rows(text: bytes) -> tuple[list[bytes], bytes, bytes]:
 
 
 def _closed(opening: bytes, rows: bytes) -> tuple[bytes, bytes | None]:
-    """Rows that are whole with an end and, but for the first ones, a beginning: with which end, and compact."""
+    """The end that makes rows valid (with a beginning, except for the first rows), and the rows in compact form."""
     for closing, beginning in _ENDS.items():
         if opening in {b"", beginning}:
             with suppress(msgspec.DecodeError):

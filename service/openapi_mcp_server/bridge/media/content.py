@@ -1,6 +1,6 @@
-"""An answer's body as what a model can take: exact JSON, text in a valid charset, media, or base64 with its type.
+"""Turns an answer's body into content for a model: exact JSON, text in a valid charset, media, or base64 with its type.
 
-Nothing is sniffed but a body whose type is not stated, and nothing is ever shown in a charset it is not valid in.
+Only a body without a type is sniffed, and nothing is shown in a charset in which it is invalid.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from openapi_mcp_server.mcp.messages import (
 )
 
 ANSWER_LIMIT = 10 * 1024 * 1024
-"""Decoded bytes of an answer that are read at most: more than a model can use, little enough to hold for 100 calls."""
+"""The most decoded bytes of an answer that are read: more than a model can use, and small enough for 100 calls."""
 
 _XML_DECLARATION = re.compile(rb"""<\?xml [^<>]{0,100}?encoding=["']([A-Za-z0-9._-]{1,40})["']""")
 _HTML_DECLARATION = re.compile(rb"""<meta\s[^<>]{0,200}?charset=["']?([a-z0-9._-]{1,40})""", re.IGNORECASE)
 _HTML_START = 1024
-"""Bytes in which a page has to declare its charset (HTML Standard, 4.2.5.4)."""
+"""The bytes within which a page must declare its charset (HTML Standard, 4.2.5.4)."""
 _HALF_PAIR = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
@@ -57,20 +57,20 @@ _ZEROS = {
     b"\xff\0": "utf-16le",
     b"\0\xff": "utf-16be",
 }
-"""Charsets by which of the first bytes are zero."""
+"""Charsets by the zeros among the first bytes."""
 _BLANK = re.compile(rb"(?>(?:[ \t\r\n\0]|\xef\xbb\xbf|\xfe\xff|\xff\xfe)*)")
 _OBJECT_OR_LIST = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,64}[{\[]")
 _TYPE_SHOWN = 100
-"""Characters of a media type in a note."""
+"""The most characters of a media type in a note."""
 _HALF_PAIRS = 10_000
-"""The most that are mended in one answer."""
+"""The most halves of pairs that are repaired in one answer."""
 
 
 class AnswerContent(msgspec.Struct, frozen=True, gc=False):
-    """A body as content: compact ``json``, or ``text`` in UTF-8, or media. ``notes`` is what has to be said of it.
+    """A body as content: compact ``json``, or ``text`` in UTF-8, or media, with ``notes`` about it.
 
-    ``filtered``: it is what the model's filter made of the answer, which no schema describes. ``lacks``: it shows less
-    than the whole, not only in detail; ``next``: arguments of the call for what is missing.
+    ``filtered``: it is the output of the model's filter, which no schema describes. ``lacks``: parts of the whole are
+    missing, and not only details. ``next``: arguments of the call for the missing part.
     """
 
     media: Content | None = None
@@ -83,24 +83,25 @@ class AnswerContent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def content(self) -> Content:
-        """Made when it is short enough to be sent: one emoji makes every character of a text take four bytes."""
+        """The content, made after the body is short enough to be sent: one emoji makes every character of a text take
+        four bytes."""
         return self.media or TextContent((self.text if self.json is None else self.json).decode())
 
 
 def is_blank_json(response: HttpResponse) -> bool:
-    """Whether a body that claims to be JSON is white space in some Unicode charset, and nothing else."""
+    """Whether a body that claims to be JSON is only white space in some Unicode charset."""
     return _BLANK.fullmatch(response.body) is not None and is_json(response.header("content-type") or "")
 
 
 def read(response: HttpResponse, uri: str, *, json_by_any_name: bool = False) -> AnswerContent:
-    """The body of an answer as content; ``uri`` names it where it has to be an embedded resource.
+    """The body of an answer as content; ``uri`` names it if it becomes an embedded resource.
 
-    What is not the JSON that it claims to be is still what the API answered: text, with a note.
+    A body that claims to be JSON and is not becomes text with a note.
 
-    ``json_by_any_name``: an object or a list is JSON under any other name too, where JSON was asked for, and of errors.
-    text/html is what PHP says by itself, application/octet-stream what stores say.
+    ``json_by_any_name``: an object or a list counts as JSON under any other type, too, for errors and if JSON was
+    requested. PHP's default type is text/html, that of stores application/octet-stream.
 
-    Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
+    The size is limited already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
     content_type = response.header("content-type") or ""
     media_type = essence(content_type)
@@ -128,24 +129,23 @@ def _typed(response: HttpResponse, content_type: str, uri: str) -> AnswerContent
 
 @lru_cache(maxsize=2_048)
 def resource_uri(api: str, tool: str) -> str:
-    """A name for an answer that is a resource. It is of our own making: nothing can be read by it later."""
+    """A generated name for an answer that is a resource. Nothing can be read by it later."""
     return f"openapi://{quote(api, safe='')}/{quote(tool, safe='')}"
 
 
 def _text(response: HttpResponse, content_type: str) -> AnswerContent | None:
-    """The body as text; None if it is none in the charset that it declares, nor in UTF-8."""
+    """The body as text; None if it is invalid in its declared charset and in UTF-8."""
     declared = charsets.declared(content_type) or _declared_inside(response.body, content_type) or "utf-8"
     read_as = (_decoded(response, charset) for charset in _readings(declared))
     return next((AnswerContent(text=text) for text in read_as if text is not None), None)
 
 
 def _readings(declared: str) -> tuple[str, ...]:
-    """The charsets that an answer may be in by what it declares, the likeliest first.
+    """The possible charsets of an answer by its declaration, the likeliest first.
 
-    Text that is valid in UTF-8 is in UTF-8, whatever unknown or narrower charset is declared. ISO-8859-1 is
-    windows-1252 for everyone who reads pages (Encoding Standard, 4.2): the controls between them are in no text.
-    UTF-16 is declared by programs that wrote a string in memory, and send it as UTF-8: what is really UTF-16 is hardly
-    ever valid in that.
+    Text that is valid in UTF-8 counts as UTF-8, even if an unknown or narrower charset is declared. ISO-8859-1 is read
+    as windows-1252, as in browsers (Encoding Standard, 4.2), since texts do not have the controls that differ. Some
+    programs declare UTF-16 and send UTF-8; real UTF-16 is hardly ever valid UTF-8.
     """
     if declared.startswith(charsets.WIDE):
         return "utf-8", declared
@@ -153,8 +153,8 @@ def _readings(declared: str) -> tuple[str, ...]:
 
 
 def _declared_inside(body: bytes, content_type: str) -> str | None:
-    """The charset that an XML document or a page says of itself, and that parsers of XML go by (XML 1.0, appendix F).
-    None if it says nothing, or a charset in which this could not have been read."""
+    """The charset that an XML document or a page declares inside, which parsers of XML use (XML 1.0, appendix F). None
+    if there is none, or if the declaration could not have been read in it."""
     found = _XML_DECLARATION.match(body)
     if found is None and is_html(content_type):
         found = _HTML_DECLARATION.search(body[:_HTML_START])
@@ -165,9 +165,9 @@ def _declared_inside(body: bytes, content_type: str) -> str | None:
 
 
 def _decoded(response: HttpResponse, charset: str) -> bytes | None:
-    """The body in UTF-8; None if it is not valid in the charset or holds NUL.
+    """The body in UTF-8; None if it is invalid in the charset or contains NUL.
 
-    Of a body that was cut, an incomplete last character is left out.
+    If a body was cut, an incomplete last character is left out.
     """
     codec = _codec(charset)
     if codec is None:
@@ -186,7 +186,7 @@ def _codec(charset: str) -> codecs.IncrementalDecoder | None:
 
 
 def _json(body: bytes, content_type: str) -> AnswerContent | None:
-    """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
+    """Compact JSON with the API's spelling of numbers and strings; None if it is not JSON."""
     try:
         _require_utf8(body)
         return AnswerContent(json=without_space(body))
@@ -199,8 +199,8 @@ def _json(body: bytes, content_type: str) -> AnswerContent | None:
 def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
     """JSON with a byte order mark, in another charset than UTF-8, or with halves of surrogate pairs.
 
-    RFC 8259 lets a reader ignore a byte order mark (section 8.1). Half a pair is a character cut in two by the API
-    (section 8.2): it costs that character, not the answer.
+    RFC 8259 lets a reader ignore a byte order mark (section 8.1). Half a pair is a character that the API cut in two
+    (section 8.2). Only this character is lost, not the answer.
     """
     text, notes = _text_of_json(body, content_type)
     if text is None:
@@ -219,14 +219,14 @@ def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
 
 
 def _object_or_list(body: bytes, content_type: str) -> AnswerContent | None:
-    """JSON of these two kinds under a name that is not of JSON; None where it is something else."""
+    """An object or a list under a type that is not JSON; None if it is something else."""
     named = row(essence(content_type))
     may_be = named.read in {"text", "binary"} and not named.is_stream and _OBJECT_OR_LIST.match(body)
     return _json(body, content_type) if may_be else None
 
 
 def _require_utf8(body: bytes) -> None:
-    """Raises UnicodeDecodeError. Piece by piece, see `AnswerContent.content`."""
+    """Raises UnicodeDecodeError. It decodes piece by piece, see `AnswerContent.content`."""
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -236,10 +236,10 @@ def _require_utf8(body: bytes) -> None:
 
 
 def _text_of_json(body: bytes, content_type: str) -> tuple[str | None, tuple[str, ...]]:
-    """The text, and what has to be said of how it was read; None if it is none.
+    """The text, and notes about how it was read; None if it is not text.
 
-    JSON must be UTF-8 between systems (RFC 8259 section 8.1). What is not, and does not say what it is, is taken for
-    the charset that most such answers have, and the note says so.
+    JSON must be UTF-8 between systems (RFC 8259 section 8.1). An answer in another, undeclared charset is read in the
+    charset that most such answers have, with a note.
     """
     declared = charsets.declared(content_type)
     for charset in (*(_readings(declared) if declared else ()), _by_first_bytes(body)):
@@ -250,7 +250,7 @@ def _text_of_json(body: bytes, content_type: str) -> tuple[str | None, tuple[str
 
 
 def _text_in(charset: str, body: bytes) -> str | None:
-    """None where the body is not valid in the charset, or holds what no text has."""
+    """The text; None if the body is invalid in the charset, or has characters that no text has."""
     codec = _codec(charset)
     try:
         text = None if codec is None else codec.decode(body, final=True).removeprefix("\ufeff")
@@ -260,14 +260,14 @@ def _text_in(charset: str, body: bytes) -> str | None:
 
 
 def _by_first_bytes(body: bytes) -> str:
-    """A byte order mark, or the zeros of an ASCII character in front (RFC 4627 section 3); else UTF-8."""
+    """The charset by a byte order mark, or by zeros beside a first ASCII character (RFC 4627 section 3); else UTF-8."""
     marked = next((charset for mark, charset in _MARKS if body.startswith(mark)), None)
     zeros = bytes(0xFF if octet >= ord("\t") else octet for octet in body[:4])
     return marked or _ZEROS.get(zeros) or _ZEROS.get(zeros[:2]) or "utf-8"
 
 
 def _not_json(body: bytes, content_type: str, uri: str) -> AnswerContent:
-    """An answer whose type says JSON and that is something else: ``OK``, an identifier, two values, a picture."""
+    """An answer with the type of JSON that is something else: ``OK``, an identifier, two values, a picture."""
     text, notes = _text_of_json(body, content_type)
     said = f"Note: the API calls this {essence(content_type)[:_TYPE_SHOWN]}, but it is not JSON."
     if text is None:
@@ -276,7 +276,7 @@ def _not_json(body: bytes, content_type: str, uri: str) -> AnswerContent:
 
 
 def _deep_json(body: bytes) -> AnswerContent | None:
-    """JSON nested deeper than can be checked (about 1,000 levels), which is shown as it came."""
+    """JSON that is nested too deep for the check (about 1,000 levels). It is shown as it came."""
     try:
         _require_utf8(body)
         return AnswerContent(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))
@@ -285,7 +285,7 @@ def _deep_json(body: bytes) -> AnswerContent | None:
 
 
 def _untyped(response: HttpResponse, uri: str) -> AnswerContent:
-    """A recipient may look for itself where no type is stated (RFC 9110 section 8.3), or what is none."""
+    """Sniffs a body without a valid type, as RFC 9110 section 8.3 allows."""
     text = _text(response, "text/plain")
     if text is None:
         return _binary(response.body, "application/octet-stream", uri)

@@ -1,4 +1,4 @@
-"""JSON values with every digit as it was written: integers of any size, other numbers as `decimal.Decimal`."""
+"""JSON values that keep every digit: integers of any size, other numbers as `decimal.Decimal`."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ from openapi_mcp_server.openapi.text.json_text import depth
 from openapi_mcp_server.pausing import in_turns, make_way
 
 MAX_DEPTH = 100
-"""Nested arrays and objects. msgspec and Python recurse near 1,000; published schemas end near 25."""
+"""The most levels of arrays and objects. msgspec and Python fail near 1,000; published schemas have up to about 25."""
 MAX_MAGNITUDE = 1_000
-"""Digits before or after the point that an exponent may stand for; beyond, comparing two numbers takes milliseconds."""
+"""The most digits before or after the point that an exponent may mean. Beyond, comparing two numbers takes
+milliseconds."""
 PLAIN_DIGITS = 20
-"""Digits before or after the point up to which a number is written without an exponent, as in ECMAScript (section
-6.1.6.1.20, where small numbers have six)."""
+"""A number with up to this many digits before or after the point is written without an exponent, as in ECMAScript
+(section 6.1.6.1.20, with six digits for small numbers)."""
 
 
 _LARGE = 64 * 1024
-"""Bytes that are not encoded in one call into C, which holds the interpreter (docs/adr/0036)."""
+"""From this size on, JSON is not encoded in one call into C, which would hold the interpreter (docs/adr/0036)."""
 _LEVELS = 3
-"""How deep a value is taken apart for that."""
+"""The levels of a large value that are encoded in parts."""
 _ENTRIES = 100
 """The most entries of an array or object that are encoded in one call."""
 _HIDING = re.compile(rb"[ \t\r\n]:|\\u00(?:22|3[aA])")
-"""White space before a colon, and the escapes of `":` in a string: `_names` counts neither."""
+"""White space before a colon, and escapes of `":` in a string, which `_names` does not count."""
 _SIGN_BYTES = 6
 _STRING_OR_NAME = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?([ \t\r\n]*+:)?', re.DOTALL)
 _STRINGS_AT_ONCE = 500
-"""Strings that are looked at before it makes way: 0.1 ms."""
+"""The number of strings between two pauses: 0.1 ms."""
 
 Encode = Callable[[Any], bytes]
 
 
 def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """The value of a JSON text; raises ValueError saying what is wrong with it."""
+    """The value of a JSON text; raises ValueError with the fault."""
     if is_large(data):
         raise ValueError(f"more than {MAX_VALUES:,} names and values")
     try:
@@ -62,25 +63,25 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     if len(data) > _LARGE:
-        with suppress(ValueError, RecursionError):  # whatever is wrong is told of the whole
+        with suppress(ValueError, RecursionError):  # the error is reported for the whole
             return decode_by_parts(data, _LEVELS, _decode)
     return _decode(data)
 
 
 def _names(text: bytes) -> int:
-    """About how many names of members a JSON text has."""
+    """The approximate number of member names in a JSON text."""
     return count(text, b'":')
 
 
 def _names_one_by_one(text: bytes) -> int:
-    """The names of members in a JSON text, whatever stands in its strings and around its colons."""
+    """The exact number of member names, with any text in strings and any white space before colons."""
     return sum(found.lastindex is not None for found in in_turns(_STRING_OR_NAME.finditer(text), _STRINGS_AT_ONCE))
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Compact JSON. Numbers have no exponent where they are short without one: ``0.0000001`` was written so, and few
-    APIs know ``1E-7`` in a query or in XML (where xs:decimal has none). Otherwise it is one without a plus sign, which
-    means a space in a query that somebody decodes twice."""
+    """Compact JSON. Numbers that are short without an exponent have none: few APIs understand ``1E-7`` for
+    ``0.0000001`` in a query or in XML (xs:decimal has no exponents). Other exponents have no plus sign, which would be
+    a space in a query that is decoded twice."""
     json = _encode(value)
     if b"E" in json and _EXPONENT.search(json):
         return _NUMBER_OR_TEXT.sub(_plainly, json)
@@ -89,7 +90,7 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _EXPONENT = re.compile(rb"E[+-][0-9]+(?:[,\]}]|\Z)")
-"""The end of a number that has one, or text that looks so; base64 does not."""
+"""The end of a number with an exponent, or similar text; base64 has none."""
 _NUMBER_OR_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|(-?[0-9.]+)(?:E([+-])([0-9]+))?', re.DOTALL)
 
 
@@ -103,7 +104,7 @@ def _plainly(found: re.Match[bytes]) -> bytes:
 
 
 def encode_by_parts(value: object, encode: Encode = encode) -> bytes:
-    """The same as ``encode``, in parts: a large value would take 12 ms."""
+    """The same as ``encode``, in parts, since a large value would take 12 ms at once."""
     return b"".join(_parts(value, _LEVELS, encode)) if _is_wide(value) else encode(value)
 
 

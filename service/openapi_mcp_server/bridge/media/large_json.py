@@ -1,7 +1,6 @@
-"""JSON that becomes too much when it is decoded: how it is recognized, and how its first entries are found in the text.
+"""Recognizes JSON that is too large to be decoded, and finds its first entries in the text.
 
-A byte of JSON becomes up to 90 bytes of objects, and a list of all items of an array as raw text still 32
-(`[1,1,…]`).
+A byte of JSON becomes up to 90 bytes of objects, or 32 bytes in a list of an array's items as raw text (`[1,1,…]`).
 """
 
 from __future__ import annotations
@@ -14,22 +13,23 @@ from openapi_mcp_server.bridge.media.by_parts import count
 from openapi_mcp_server.pausing import in_turns
 
 MAX_VALUES = 200_000
-"""Values and names of a JSON text that is decoded: 20 MB of objects at most. A model writes 100 in a call; an answer of
-2 MB has as many."""
+"""The most values and names of a JSON text that is decoded: at most 20 MB of objects. A model writes 100 in a call; an
+answer of 2 MB has this many."""
 _SIGNS = (b",", b":", b"[", b"{")
-"""Each stands before a value or a name, or for a container; only the first value has none."""
+"""Signs before values and names, and of containers; only the first value has none."""
 _AT_ONCE = 500
-"""Signs that are counted between two pauses: 0.1 ms."""
+"""The number of signs between two pauses: 0.1 ms."""
 _TOKENS = 100_000
-"""The most tokens of one array or object that are looked at one by one."""
+"""The most tokens of one array or object that are read one by one."""
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _SIGN = re.compile(rf"{_STRING}|([,:\[{{])".encode(), re.DOTALL)
 _LEVELS = 5
-"""Levels of nesting that a single match passes over."""
+"""The levels of nesting that a single match skips."""
 
 
 def _passed_over() -> str:
-    """A pattern for containers up to `_LEVELS` deep. All is possessive: each level reads a byte once at most."""
+    """A pattern for containers up to `_LEVELS` deep. It is possessive throughout, so each level reads a byte at most
+    once."""
     inside = rf"[^\[\]{{}}\"]++|{_STRING}"
     container = rf"[\[{{](?>(?:{inside})*)[\]}}]"
     for _ in range(_LEVELS - 1):
@@ -43,9 +43,9 @@ _OPEN, _CLOSE, _COMMA, _BRACE = b"[{", b"]}", ord(","), ord("{")
 
 
 class Entry(NamedTuple):
-    """An item of an array, or a member of an object: its name as it is written, with the colon, and its value.
+    """An item of an array, or a member of an object: its name as written, with the colon, and its value.
 
-    A value that is very large may have more after its end: only as much of it can be used as is needed.
+    A very large value may be followed by more text after its end.
     """
 
     key: bytes
@@ -53,11 +53,11 @@ class Entry(NamedTuple):
 
 
 def is_large(data: bytes) -> bool:
-    """Whether a JSON text holds more than `MAX_VALUES` values and names."""
+    """Whether a JSON text has more than `MAX_VALUES` values and names."""
     if len(data) <= MAX_VALUES or _signs(data) < MAX_VALUES:
         return False
     left = MAX_VALUES
-    for found in in_turns(_SIGN.finditer(data), _AT_ONCE):  # signs in strings do not count, and a table may have many
+    for found in in_turns(_SIGN.finditer(data), _AT_ONCE):  # signs in strings do not count, and some tables have many
         if found.lastindex:
             left -= 1
             if not left:
@@ -66,12 +66,12 @@ def is_large(data: bytes) -> bool:
 
 
 def _signs(data: bytes) -> int:
-    """In one call into C, during which a thread keeps the interpreter, this would take 10 ms."""
+    """The number of signs, counted in parts. One call into C would hold the interpreter for 10 ms."""
     return sum(count(data, sign) for sign in _SIGNS)
 
 
 def entries(container: memoryview) -> Iterator[Entry]:
-    """The entries of an array or object that begins here, one after the other; compact JSON."""
+    """The entries of an array or object in compact JSON, one after the other."""
     is_object = container[0] == _BRACE
     start, depth = 1, 0
     for number, token in enumerate(_TOKEN.finditer(container, 1)):

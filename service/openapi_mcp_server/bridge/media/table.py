@@ -1,7 +1,7 @@
-"""Media types: one table, a row for each name, suffix or family, with how a body of it is written and an answer read.
+"""The table of media types: a row for each name, suffix or family says how bodies are written and answers are read.
 
-A media type for both directions is one row. The first of these that has one decides: the name itself, the structured
-syntax suffix (RFC 6838 section 4.2.8), the longest beginning.
+One row serves both directions. The first match decides: the name itself, the structured syntax suffix (RFC 6838 section
+4.2.8), the longest beginning.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Literal, NamedTuple
 from openapi_mcp_server.grammar import essence
 
 Kind = Literal["json", "form", "multipart", "text", "binary", "xml", "lines"]
-"""How a body is written."""
+"""Ways to write a body."""
 Reading = Literal["json", "text", "image", "audio", "binary"]
-"""As which content an answer is read."""
+"""Kinds of content that an answer is read as."""
 
 
 class Row(NamedTuple):
-    """``written`` None: the schema decides between text and bytes. ``is_stream``: made to be read while it arrives."""
+    """If ``written`` is None, the schema decides between text and bytes. ``is_stream``: the type is read while it
+    arrives."""
 
     written: Kind | None
     read: Reading
@@ -98,7 +99,8 @@ FAMILIES: dict[str, Row] = {
 
 @lru_cache(1_024)
 def row(name: str) -> Row:
-    """The row of an essence. A range is what its family or suffix is (``image/*``, ``application/*+json``)."""
+    """The row of a type without parameters. A range has the row of its family or suffix (``image/*``,
+    ``application/*+json``)."""
     return TYPES.get(name) or _by_suffix(name) or _by_family(name)
 
 
@@ -124,13 +126,13 @@ def is_html(content_type: str) -> bool:
 
 
 def is_binary(content_type: str) -> bool:
-    """Whether it is never text, whatever the schema says; a picture is none either that is written in XML."""
+    """Whether it is never text, whatever the schema says. A picture in XML counts as binary, too."""
     name = essence(content_type)
     return (TYPES.get(name) or _by_family(name)).written == "binary"
 
 
 def is_stream(content_type: str) -> bool:
-    """Whether a type is that of a stream, which may never end and a part of which is of use."""
+    """Whether a type is a stream, which may never end, and of which a part is useful."""
     return row(essence(content_type)).is_stream
 
 
@@ -144,6 +146,6 @@ def _by_family(name: str) -> Row:
 
 
 def is_signed(name: str) -> bool:
-    """Whether a type is a signed text: a schema beside it describes what is in it, and nobody but its signer writes it
-    (RFC 7519 section 10.3.1, RFC 8417 section 7.2)."""
+    """Whether a type is a signed text. Its schema describes the content, but only the signer can write it (RFC 7519
+    section 10.3.1, RFC 8417 section 7.2)."""
     return name == "application/jwt" or name.endswith("+jwt")

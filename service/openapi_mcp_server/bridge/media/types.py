@@ -1,4 +1,4 @@
-"""The media type of a request: which of the few ways to write a body it needs, and its exact Content-Type."""
+"""The media type of a request: the way to write the body, and the exact Content-Type."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from openapi_mcp_server.grammar import TOKEN, essence
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""In the order of preference where an operation takes several."""
+"""All kinds, in the order of preference if an operation accepts several."""
 
 _NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*+({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"))?)?)*')
-"""RFC 9110 section 8.3.1; quoted strings without escapes, and parameters without a value, which documents do hold
-(``text/plain; utf-8``). A range (``image/*``) has this form too. White space after a semicolon belongs to it alone:
-could the next one have it as well, 40 of them with nothing between would take for ever."""
+"""A media type by RFC 9110 section 8.3.1. Quoted strings have no escapes; parameters without a value are allowed, since
+documents have them (``text/plain; utf-8``). A range (``image/*``) has this form, too. White space after a semicolon is
+possessive: otherwise 40 semicolons in a row would take exponential time."""
 _RANGE = re.compile(r"application/\*\+(json|xml)")
 
 _RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
@@ -30,8 +30,8 @@ _SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
 
 class WrittenAs(msgspec.Struct, frozen=True):
-    """``content_type`` is None where the value can say it: ``image/*`` with a ``data:`` URI. ``otherwise`` is the type
-    of a value that does not.
+    """``content_type`` is None if the value can have its own: ``image/*`` with a ``data:`` URI. ``otherwise`` is the
+    type of a value without one.
     """
 
     kind: Kind
@@ -40,14 +40,14 @@ class WrittenAs(msgspec.Struct, frozen=True):
 
 
 def is_media_type(name: str) -> bool:
-    """Whether it can stand in a Content-Type header as it is."""
+    """Whether it is valid in a Content-Type header as it is."""
     return _NAME.fullmatch(name) is not None
 
 
 def charset(media: MediaType) -> str:
-    """The declared charset, which Python knows by the same name; empty if none is declared.
+    """The declared charset, which has the same name in Python; empty if none is declared.
 
-    Raises SpecError for one that we do not write.
+    Raises SpecError for a charset that is not supported.
     """
     found = charsets.declared(media.name)
     if found and not charsets.is_known(found):
@@ -56,9 +56,9 @@ def charset(media: MediaType) -> str:
 
 
 def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -> WrittenAs:
-    """How a body of this type is written; ``outline`` is the outermost level of its schema.
+    """The way to write a body of this type; ``outline`` is the outermost level of its schema.
 
-    Raises SpecError for what is no media type, and for a type that cannot carry its schema.
+    Raises SpecError for an invalid media type, and for a type that cannot carry its schema.
     """
     if not is_media_type(media.name):
         raise SpecError(media.pointer, f"{media.name!r} is no media type (RFC 9110 section 8.3.1)")
@@ -69,7 +69,7 @@ def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -
 
 
 def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> WrittenAs:
-    """A range leaves the choice to us: what the schema is, written in the plainest type of the range."""
+    """The way to write a range: the schema's value in the plainest type of the range."""
     if name in {"*/*", "application/*"}:
         return _any_way(name, outline, definitions)
     if suffix := _RANGE.fullmatch(name):
@@ -114,13 +114,13 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
 
 
 def _is_written_whole(media: MediaType, known: Kind | None) -> bool:
-    """Whether a text of this type may be the body itself: a form, or parts between boundaries that the type names. All
-    documents describe OData's ``$batch`` in this way."""
+    """Whether a text of this type may be the whole body: a form, or parts between boundaries that the type names. All
+    documents describe OData's ``$batch`` like this."""
     return known == "form" or (known == "multipart" and "boundary=" in media.name.lower())
 
 
 def _carried(media: MediaType, name: str, kind: Kind | None) -> tuple[str, ...]:
-    """The JSON types that a body can be made from; none if it takes all of them."""
+    """The JSON types that a body can be made from; empty if all are accepted."""
     match kind:
         case None:
             return ("string",)
@@ -134,6 +134,6 @@ def _carried(media: MediaType, name: str, kind: Kind | None) -> tuple[str, ...]:
 
 
 def _known(name: str) -> Kind | None:
-    """How a type is written by its name alone; None for text and bytes, which only text can say."""
+    """The way to write a type, by its name alone; None for text and bytes, which are given as text."""
     written = row(name).written
     return None if written == "binary" else written

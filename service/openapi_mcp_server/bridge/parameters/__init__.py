@@ -1,1 +1,1 @@
-"""Parameters to the text that carries them: path, query, header, cookie."""
+"""Writes parameters into path, query, header and cookie."""

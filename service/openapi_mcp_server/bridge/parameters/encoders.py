@@ -1,8 +1,8 @@
-"""One parameter to the text that carries it: a table of location and style, closed over at load.
+"""Makes the function that writes one parameter, at load, from its location and style.
 
-Sources: the Parameter Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0 with their style examples, RFC 6570 for expansion,
-RFC 3986 for what a path and a query may hold, RFC 9110 for headers, RFC 6265 for cookies. `table` says what lists and
-objects become in each place and style; this module refuses what must not go there.
+Sources: the Parameter Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0 with their style examples, RFC 6570 for expansion, RFC
+3986 for paths and queries, RFC 9110 for headers, RFC 6265 for cookies. `table` has the form of lists and objects for
+each place and style; this module refuses values that must not go there.
 
 * path: one non-empty segment, or several where the parameter may span them; never a dot segment however often it is
   decoded; no control characters.
@@ -35,19 +35,19 @@ from openapi_mcp_server.grammar import has_dot_segment, is_field_value, is_token
 from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema
 
 LIMITS: dict[Location, int] = {
-    "path": 8 * 1024,  # what a server must at least take of a whole target (RFC 9110 section 4.1: 8,000 octets)
+    "path": 8 * 1024,  # the least that a server must accept of a whole target (RFC 9110 section 4.1: 8,000 octets)
     "query": 32 * 1024,  # long filters are real; most servers stop at 8 to 64 KiB
     "querystring": 32 * 1024,
     "header": 8 * 1024,  # the line limit of nginx, Apache and Node
     "cookie": 4 * 1024,  # RFC 6265 section 6.1
 }
-"""Encoded octets of one parameter."""
+"""The most encoded octets of one parameter."""
 
 _ANY = Schema(msgspec.Raw(b"{}"))
-"""In place of a parameter's own schema, by which nothing is written."""
+"""Replaces a parameter's own schema, which does not affect how it is written."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TABS: dict[Location, str] = {"path": "%09", "header": "\t"}
-"""Tabs are refused in these places, but for those that separate a list of the collection format tsv."""
+"""Tabs are refused in these places, except as separators of a list of the collection format tsv."""
 
 _NOT_SETTABLE = (
     (
@@ -64,18 +64,18 @@ _NOT_SETTABLE = (
     (re.compile("content-encoding"), "bodies are sent as they are, without a coding"),
     (re.compile("forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|true-client-ip"), "it says who the client is"),
 )
-"""Header names that no argument sets, and why: each request says them by itself, or without them nothing is lost that a
-model may say. OpenAPI itself has Accept, Content-Type and Authorization ignored."""
+"""Header names that no argument sets, with reasons: each request has them anyway, or a model has no use for them.
+OpenAPI itself ignores Accept, Content-Type and Authorization."""
 _OTHER_OPERATION = re.compile(
     r"x-http-method(-override)?|x-method-override|x-original-url|x-original-uri|x-rewrite-url"
 )
-"""Header names that would turn the operation into another, and without which it may be another."""
+"""Header names that change the operation, or without which it may be another one."""
 
 
 def encoder(parameter: Parameter) -> Encoder:
-    """How this parameter is written; see `Encoder` for what its text is in each location.
+    """The writer of this parameter; see `Encoder` for its text in each location.
 
-    Raises SpecError where the document asks for what is not defined or must not be set. The encoder raises
+    Raises SpecError if the document requires something that is not defined or must not be set. The encoder raises
     ArgumentError with the parameter's location and name.
     """
     if not parameter.name and parameter.location != "querystring":
@@ -98,15 +98,15 @@ def encoder(parameter: Parameter) -> Encoder:
 
 
 def deferred(parameter: Parameter) -> Encoder:
-    """The same, made when it is first called. Raises SpecError now."""
+    """The writer, which is made at the first call. Raises SpecError now."""
     encoder(parameter)
     return Deferred(encoder, msgspec.structs.replace(parameter, schema=_ANY, description="", examples=()))
 
 
 def unsettable(header: Parameter) -> str:
-    """Why this header is left out of every request, in words; empty if an argument may set it.
+    """The reason why this header is left out of every request; empty if an argument may set it.
 
-    Raises SpecError for one without which the operation could not be what it is.
+    Raises SpecError for a header without which it would be another operation.
     """
     name = header.name.lower()
     if not is_token(name):
@@ -166,7 +166,7 @@ def _path_text(parameter: Parameter) -> Text:
 
 
 def _require_segments(text: str) -> None:
-    """One segment, or several between slashes; only a parameter that spans them writes any."""
+    """Requires valid segments between slashes; only a parameter that spans segments has slashes."""
     if not text:
         raise ArgumentError("must not be empty: the path would lose a segment")
     if not all(text.split("/")):
@@ -223,7 +223,7 @@ def _cookie_text(parameter: Parameter) -> Text:
 
 
 def _content_text(parameter: Parameter) -> Text:
-    """A value by its media type (``content``): JSON, a form, or text that is passed on as it is."""
+    """The writer of a value with a media type (``content``): JSON, a form, or text that is passed on as it is."""
     content_type = parameter.content_type or ""
     if is_json(content_type):
         return lambda value: encode_json(value).decode()

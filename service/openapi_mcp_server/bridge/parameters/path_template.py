@@ -22,9 +22,9 @@ def holes(path: str) -> list[str]:
 
 
 def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> tuple[str | int, ...]:
-    """Percent-encoded text and indexes of slots by turns, ``prefix`` (a base URL's path) included.
+    """Percent-encoded text and indexes of slots in turns, including ``prefix`` (a base URL's path).
 
-    What is percent-encoded already stays as it is. Raises SpecError for a path that could leave its prefix.
+    Text that is percent-encoded already stays as it is. Raises SpecError for a path that could leave its prefix.
     """
     _refuse_dot_segments(prefix + path, pointer)
     pieces: list[str | int] = []
@@ -39,7 +39,7 @@ def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> 
 
 
 def fixed_query(query: str) -> str:
-    """The query that a path in the document carries, percent-encoded where it is not yet."""
+    """The query in a path of the document, percent-encoded where it is not yet."""
     return _query(query)
 
 

@@ -1,4 +1,4 @@
-"""Percent-encoding, one function per set of characters that may stay as they are.
+"""Percent-encoding, with one function for each set of characters that may stay as they are.
 
 URIs and forms carry UTF-8: every function here raises UnicodeEncodeError for a lone surrogate.
 """
@@ -12,26 +12,27 @@ from urllib.parse import quote, quote_plus, unquote
 from openapi_mcp_server.errors import ArgumentError
 
 Escape = Callable[[str], str]
-"""Text to text in which nothing can be taken for a delimiter."""
+"""Escapes a text so that nothing in it can be read as a delimiter."""
 
 MAX_ENCODINGS = 8
-"""Times that a text may be percent-encoded over: no honest one is, and each costs a pass over it."""
+"""The most times that a text may be percent-encoded repeatedly. Each costs a pass over it, and no normal text has
+any."""
 
 KEPT_IN_QUERY = ":/?@!$'()*,;"
-"""Reserved characters that ``allowReserved`` leaves alone in a query.
+"""Reserved characters that ``allowReserved`` does not encode in a query.
 
 RFC 3986 (section 3.4) allows no ``#``, ``[`` and ``]`` there, and ``&``, ``=`` and ``+`` would make or change other
 parameters: OpenAPI 3.2 (section "URL Percent-Encoding", appendices C and E) leaves these six to be encoded.
 """
 KEPT_IN_PATH = ":@!$&'()*+,;="
-"""The same for a path: what RFC 3986 (section 3.3) allows in a segment. ``/``, ``?`` and ``#`` would end it."""
+"""The same for a path: the characters of a segment in RFC 3986 (section 3.3). ``/``, ``?`` and ``#`` would end it."""
 
 KEPT_IN_COOKIE = ":/?#[]@!$&'()*+="
 """The same for a cookie: the reserved characters that are cookie-octets (RFC 6265 section 4.1.1)."""
 
 _PIECE = 64 * 1024
 _OVERLONG = re.compile("%(?:c0|e0%80|f0%80%80)%(ae|af)|%c1%(9c)", re.IGNORECASE)
-"""A dot, a slash and a backslash in more bytes than UTF-8 allows (RFC 3629 section 3), which old decoders take."""
+"""A dot, a slash and a backslash in more bytes than UTF-8 allows (RFC 3629 section 3). Old decoders accept them."""
 _TRIPLET_OR_NOT = re.compile("(%[0-9A-Fa-f]{2})|%|[^%]+")
 _UNRESERVED = "A-Za-z0-9._~-"
 _is_unreserved = re.compile(f"[{_UNRESERVED}]*").fullmatch
@@ -52,17 +53,17 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def unreserved(text: str) -> str:
-    """RFC 3986 section 2.3: only unreserved characters stay; so RFC 6570 section 3.2.1 expands values."""
+    """Keeps only unreserved characters (RFC 3986 section 2.3), as RFC 6570 section 3.2.1 expands values."""
     return text if _is_unreserved(text) else "".join([quote(piece, safe="") for piece in pieces(text)])
 
 
 def segments(text: str) -> str:
-    """Several path segments: unreserved characters stay, and the slashes between them."""
+    """Encodes several path segments: unreserved characters and slashes stay."""
     return quote(text, safe="/")
 
 
 def reserved(kept: str) -> Escape:
-    """RFC 6570 section 3.2.3: unreserved characters, those in ``kept`` and percent-encoded triplets stay."""
+    """Keeps unreserved characters, those in ``kept`` and percent-encoded triplets (RFC 6570 section 3.2.3)."""
 
     is_kept = re.compile(f"[{re.escape(kept)}{_UNRESERVED}]*").fullmatch
 
@@ -73,7 +74,7 @@ def reserved(kept: str) -> Escape:
 
 
 def form(text: str) -> str:
-    """The application/x-www-form-urlencoded set of the WHATWG URL Standard (section 1.3): space becomes ``+``."""
+    """Encodes by the application/x-www-form-urlencoded set of the WHATWG URL Standard (section 1.3): space is ``+``."""
     return "".join([quote_plus(piece, safe="*").replace("~", "%7E") for piece in pieces(text)])
 
 
@@ -82,7 +83,7 @@ def _shortest(overlong: re.Match[str]) -> str:
 
 
 def fully_decoded(text: str) -> str:
-    """Percent-decoded until nothing changes: what a chain of servers might make of it. Raises ArgumentError."""
+    """Percent-decodes until nothing changes, as a chain of servers might do. Raises ArgumentError."""
     for _ in range(MAX_ENCODINGS):
         if "%" not in text:
             return text

@@ -1,7 +1,7 @@
-"""The text of a value: which members a list or an object has, and what stands between them.
+"""The text of a value: the members of a list or an object, and the delimiters between them.
 
-The rows of `table` say how each place and style does it. They are those of the style examples of OpenAPI 3.0.4, 3.1.1
-and 3.2.0 (Parameter Object), which follow RFC 6570 section 3.2. Where the specification defines nothing:
+The rows of `table` define each place and style. They follow the style examples of OpenAPI 3.0.4, 3.1.1 and 3.2.0
+(Parameter Object), which follow RFC 6570 section 3.2. These rules fill the gaps of the specification:
 
 * A list or an object inside a list or an object is compact JSON, with three exceptions: in deepObject; where
   Swagger 2.0 gives the inner list a ``collectionFormat``; a list inside an exploded object with names, which repeats
@@ -28,13 +28,13 @@ from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.pausing import in_turns
 
 EXCERPT = 60
-"""Characters of a value that a message repeats."""
+"""The most characters of a value that a message repeats."""
 _AT_ONCE = 500
-"""Items that are written between two pauses."""
+"""The number of items that are written between two pauses."""
 
 
 class Escapes(msgspec.Struct, frozen=True):
-    """How a place writes names, whole values, and members between delimiters."""
+    """The escapes of a place for names, whole values, and members between delimiters."""
 
     name: Escape
     value: Escape
@@ -42,14 +42,14 @@ class Escapes(msgspec.Struct, frozen=True):
 
 
 def spell(value: object) -> str:
-    """A JSON value as text: a string is itself, anything else is as JSON spells it."""
+    """A JSON value as text: a string as it is, anything else as JSON."""
     return value if isinstance(value, str) else encode_json(value).decode()
 
 
 def joined(value: object, escapes: Escapes, delimiters: Sequence[str], *, explode: bool) -> str:
     """One text: members between delimiters, an object as ``k,v`` or, exploded, as ``k=v``. Raises ArgumentError.
 
-    After the first, ``delimiters`` are those of the lists within.
+    The first of ``delimiters`` is for the list itself, the others are for lists within it.
     """
     if isinstance(value, list):
         members = [_inside(member, escapes, delimiters[1:], escapes.member) for member in in_turns(value, _AT_ONCE)]
@@ -93,7 +93,7 @@ def _each(member: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
 
 
 def _inside(value: object, escapes: Escapes, inner: Sequence[str], escape: Escape) -> str:
-    """The text of one member of a list: another list is joined by the delimiters within, where there are any."""
+    """The text of one member of a list. A list within it is joined by the inner delimiters, if there are any."""
     if inner and isinstance(value, list):
         return joined(value, escapes, inner, explode=False)
     return escape(spell(value))
@@ -105,11 +105,11 @@ def _object_members(value: dict[str, Any], escapes: Escapes, *, explode: bool) -
 
 
 def _require_kept_apart(members: Sequence[str], delimiter: str) -> None:
-    """Refuse what the API could not take apart again.
+    """Refuses members that the API could not separate again.
 
-    Percent-encoding hides commas and dots; but ``%20`` and ``%7C`` are themselves delimiters (OpenAPI 3.2, appendix
-    E), and header values are never encoded (Parameter Object): there a member may be a quoted-string
-    (RFC 9110 section 5.6.4) of the caller's.
+    Percent-encoding hides commas and dots. But ``%20`` and ``%7C`` are delimiters themselves (OpenAPI 3.2, appendix E),
+    and header values are never encoded (Parameter Object); there the caller may write a member as a quoted-string (RFC
+    9110 section 5.6.4).
     """
     for member in members:
         if delimiter in member and not (len(member) > 1 and member[0] == member[-1] == '"'):

@@ -1,11 +1,11 @@
-"""Styles: one table, a row for each place and style, and its one interpreter.
+"""The table of styles, with a row for each place and style, and its interpreter.
 
-The first five columns are RFC 6570's own (section 3.2.1 and appendix A), the others what OpenAPI adds. A delimiter is
-one cell; a new style is one row (and its name in `openapi.model.Style`).
+The first five columns are those of RFC 6570 (section 3.2.1 and appendix A), the others are additions of OpenAPI. A
+delimiter is one cell; a new style is one row (and its name in `openapi.model.Style`).
 
-Form fields are written as query parameters are (Encoding Object, ``style``); the fields of multipart forms alike, but
-nothing is escaped in them (OpenAPI 3.2, appendix C). The collection formats of Swagger 2.0 arrive as styles: csv and
-multi are form or simple, ssv is spaceDelimited, pipes is pipeDelimited, and tsv has a name of its own.
+Form fields are written like query parameters (Encoding Object, ``style``). Fields of multipart forms, too, but without
+escapes (OpenAPI 3.2, appendix C). The collection formats of Swagger 2.0 are styles here: csv and multi are form or
+simple, ssv is spaceDelimited, pipes is pipeDelimited, and tsv has a name of its own.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from openapi_mcp_server.grammar import is_cookie_value, is_token
 from openapi_mcp_server.openapi.model import Style
 
 Place = Literal["path", "query", "header", "cookie", "part"]
-"""Where a value goes; ``part`` is a field of a multipart form."""
+"""The place of a value; ``part`` is a field of a multipart form."""
 Pairs = Callable[[Any], list[tuple[str, str]]]
-"""A JSON value to names and values, both escaped. Raises ArgumentError."""
+"""Turns a JSON value into names and values, both escaped. Raises ArgumentError."""
 Text = Callable[[Any], str]
 
 
@@ -49,7 +49,7 @@ def _cookie_name(text: str) -> str:
 
 
 def _field_member(text: str) -> str:
-    """White space around the members of a list is not part of them (RFC 9110 section 5.6.1)."""
+    """A member of a list in a header, without outer white space, which is not part of it (RFC 9110 section 5.6.1)."""
     if text != text.strip():
         raise ArgumentError(f"{text[:EXCERPT]!r} has white space around it, which a header loses")
     return text
@@ -60,30 +60,30 @@ def _without_dots(text: str) -> str:
 
 
 class Row(NamedTuple):
-    """How one style is written in one place."""
+    """The notation of one style in one place."""
 
     first: str
-    """Stands before everything."""
+    """The text before everything."""
     between: str
-    """Separates exploded members."""
+    """The separator of exploded members."""
     delimiter: str
-    """Separates members that are not exploded, exactly as it is sent."""
+    """The separator of members that are not exploded, exactly as sent."""
     named: bool
     """Members have names: ``color=blue``."""
     if_empty: str
-    """Follows a name whose value is empty."""
+    """The text after a name with an empty value."""
     escapes: Escapes
     exploded: Escapes | None = None
     """Other escapes for exploded members."""
     kept: str | None = None
-    """Reserved characters that ``allowReserved`` leaves alone; None where it has no effect."""
+    """Reserved characters that ``allowReserved`` does not encode; None if it has no effect."""
     nested: bool = False
-    """Members are told by their path: ``color[a][b]=1``."""
+    """Members are named by their path: ``color[a][b]=1``."""
 
 
 _URI = Escapes(percent.unreserved, percent.unreserved, percent.unreserved)
 _LABEL = Escapes(percent.unreserved, percent.unreserved, _without_dots)
-"""An exploded label is delimited by dots, so that a member's own dots are encoded though they are unreserved."""
+"""Dots delimit an exploded label, so a member's own dots are encoded although they are unreserved."""
 _FIELD = Escapes(unchanged, unchanged, _field_member)
 _OCTETS = Escapes(_cookie_name, cookie_octets, cookie_octets)
 _RAW = Escapes(unchanged, unchanged, unchanged)
@@ -119,7 +119,7 @@ ROWS: dict[tuple[Place, Style], Row] = {
 
 
 class Styled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A value that is to be written.
+    """The style of a value.
 
     ``inner`` are the styles of the lists within its list, outermost first. ``spans_segments``: slashes in a path stay.
     """
@@ -137,7 +137,8 @@ def is_defined(place: Place, style: Style) -> bool:
 
 
 def text(place: Place, styled: Styled) -> Text:
-    """How a value becomes text; empty where nothing is sent for it. What it returns raises ArgumentError."""
+    """The function that turns a value into text; the text is empty if nothing is sent. The function raises
+    ArgumentError."""
     row = ROWS[place, styled.style]
     if not row.named:
         escapes, delimiters = _escapes(row, styled), _delimiters(place, styled)
@@ -153,7 +154,7 @@ def text(place: Place, styled: Styled) -> Text:
 
 
 def named(place: Place, styled: Styled) -> Pairs:
-    """How a value becomes names and values, in a style that has names."""
+    """The function that turns a value into names and values, for a style with names."""
     row = ROWS[place, styled.style]
     escapes, delimiters = _escapes(row, styled), _delimiters(place, styled)
     name = escapes.name(styled.name)
@@ -168,13 +169,13 @@ def named(place: Place, styled: Styled) -> Pairs:
 
 
 def _path_size(leaf: tuple[str, object]) -> int:
-    """Each leaf repeats the whole path to it."""
+    """The size of a leaf with the whole path to it, which each leaf repeats."""
     return len(leaf[0])
 
 
 def _escapes(row: Row, styled: Styled) -> Escapes:
-    """The escapes of a parameter. With ``allowReserved`` members keep none of what delimits them, or they could not be
-    told apart."""
+    """The escapes of a parameter. With ``allowReserved`` delimiters within members are still escaped, so that members
+    can be separated."""
     slash = "/" if styled.spans_segments else ""
     if styled.allow_reserved and row.kept is not None:
         kept = row.kept + slash

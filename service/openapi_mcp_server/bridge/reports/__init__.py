@@ -1,1 +1,1 @@
-"""Reports of a catalog for people: all of one, its weaknesses for agents, and the changes between two."""
+"""Reports for people: the content of a catalog, its weaknesses for agents, and the changes between two catalogs."""

@@ -1,7 +1,7 @@
-"""Two catalogs compared: tools that came, went, were renamed or changed, and which of it breaks a model's habits.
+"""Compares two catalogs: tools that were added, removed, renamed or changed, and the breaking changes among these.
 
-A model, a prompt or a saved workflow knows a tool by its name and arguments: a change breaks where a call that was
-right is refused afterwards, or does something else.
+A model, a prompt or a saved workflow knows a tool by its name and arguments. A change is breaking if a formerly right
+call is now refused, or does something else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.search.names import seen_tokens
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """``argument`` is empty for what concerns the whole tool."""
+    """One change of a tool; ``argument`` is empty if it concerns the whole tool."""
 
     argument: str
     what: str
@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One tool that is in both, under ``name`` now; ``was`` is its older name where that is another."""
+    """One tool that is in both catalogs, now as ``name``; ``was`` is its older name if that differs."""
 
     name: str
     was: str
@@ -41,7 +41,7 @@ class ToolChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool that is in one of the two only. ``reason``: why its operation in the newer document is no tool."""
+    """A tool that is in only one of the two. ``reason`` says why its operation in the newer document is no tool."""
 
     name: str
     operation: str
@@ -60,12 +60,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def breaking(self) -> int:
-        """Tools with which something breaks."""
+        """The number of tools with a breaking change."""
         return len(self.removed) + sum(each.breaks for each in (*self.renamed, *self.changed))
 
 
 def compare(old: ToolCatalog, new: ToolCatalog) -> Comparison:
-    """Tools are paired by name, then by method and path: those were renamed."""
+    """Compares tools with equal names, and then those with equal method and path, which were renamed."""
     same = [name for name in old.tools if name in new.tools]
     gone = {tool.operation: tool for name, tool in old.tools.items() if name not in new.tools}
     came = {tool.operation: tool for name, tool in new.tools.items() if name not in old.tools}

@@ -1,4 +1,4 @@
-"""How fit a document is for agents: what makes its tools hard to choose, to fill in or to call, by what it costs."""
+"""The weaknesses of a document for agents: faults that make tools hard to choose, to fill in or to call, by cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from openapi_mcp_server.openapi.model import ApiDescription, Operation
 from openapi_mcp_server.settings.table import default
 
 MOST_TOOLS = 128
-"""The most tools that a request to OpenAI's API may have; VS Code's chat and others cut or refuse what is beyond it."""
+"""The most tools in a request to OpenAI's API; VS Code's chat and others cut or refuse longer lists."""
 MOST_TOKENS: int = default("TOOL_BUDGET_TOKENS")
 _SHOWN = 5
 _INSTRUCTIONS = re.compile(
@@ -27,7 +27,7 @@ _INSTRUCTIONS = re.compile(
 
 
 class Weakness(msgspec.Struct, frozen=True, kw_only=True):
-    """``count`` tools (or operations) have it, which cost ``tokens`` together; ``places`` are a few of them."""
+    """A weakness of ``count`` tools or operations, which cost ``tokens`` together; ``places`` names a few of them."""
 
     kind: str
     problem: str
@@ -43,7 +43,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 
 def weaknesses(catalog: ToolCatalog, descriptions: Sequence[ApiDescription]) -> list[Weakness]:
-    """The weaknesses to mend, the dearest first. ``descriptions`` are in the order of the catalog's APIs."""
+    """The weaknesses, the most expensive first. ``descriptions`` are in the order of the catalog's APIs."""
     looks = list(_looks(catalog, descriptions))
     found = [
         _of("instructions", "prose that speaks to the model", "take it out: an overlay can replace a description",
@@ -54,7 +54,7 @@ def weaknesses(catalog: ToolCatalog, descriptions: Sequence[ApiDescription]) -> 
             [each for each in looks if not each.operation.operation_id]),
         _of("arguments_undescribed", "parameters without a description", "describe them; their names are all there is",
             [each for each in looks if any(not one.description for one in each.operation.parameters)]),
-        _of("arguments_renamed", "arguments whose names model APIs do not take, and are told under others",
+        _of("arguments_renamed", "arguments with names that model APIs refuse, listed under other names",
             "use letters, digits, _, . and - in names", [each for each in looks if _is_renamed(each.tool)]),
         _of("giant", f"arguments of more than {LISTED_BYTES} bytes, which lists shorten",
             "shorten descriptions and nested schemas", [each for each in looks if each.tool.input.is_shortened]),
@@ -88,7 +88,7 @@ def _of(kind: str, problem: str, cure: str, looks: Sequence[_Look]) -> Weakness:
 
 
 def _of_whole(catalog: ToolCatalog) -> Iterator[Weakness]:
-    """The weaknesses of the list as a whole, and of what is not in it."""
+    """The weaknesses of the list as a whole, and of skipped operations."""
     listed, whole = len(catalog.tools), seen_tokens(catalog.tools.values())
     is_long = whole > MOST_TOKENS or listed > MOST_TOOLS
     yield Weakness(
@@ -111,7 +111,7 @@ def _of_whole(catalog: ToolCatalog) -> Iterator[Weakness]:
 
 
 def _is_renamed(tool: Tool) -> bool:
-    """A suffix that tells the place of a name that is there twice is no other name."""
+    """Whether an argument has another name than in the document; a suffix for the place does not count."""
     fields = tool.body.properties.items() if tool.body else ()
     pairs = [*((slot.argument, slot.name) for slot in tool.slots), *fields]
     return any(argument.partition("__")[0] != name.partition("__")[0] for argument, name in pairs)

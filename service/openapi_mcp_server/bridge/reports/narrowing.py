@@ -1,6 +1,6 @@
-"""Two JSON Schemas of the same value compared: what the newer one no longer takes, and what else is different.
+"""Compares two JSON Schemas of the same value: what the newer one no longer accepts, and other differences.
 
-The rules are conservative: whatever cannot be shown to take all that the older one took counts as narrowed.
+The rules are conservative: a schema counts as narrowed unless it certainly accepts everything that the older one did.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 DEPTH = 32
-"""Levels that are looked into; what lies deeper is compared as a whole."""
+"""Levels that are compared in detail; deeper parts are compared as a whole."""
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
 _ANY_CHANGE = (
@@ -29,14 +29,14 @@ _ANY_CHANGE = (
 )
 _CHOICES = ("oneOf", "anyOf")
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string"})
-"""Every type there is (JSON Schema 2020-12, section 4.2.1); ``integer`` is a part of ``number``."""
+"""All types (JSON Schema 2020-12, section 4.2.1); ``integer`` is a part of ``number``."""
 
 Schema = Mapping[str, Any] | bool
 
 
 class Difference(NamedTuple):
-    """One thing that is different. ``place``: the argument, with what is below it; ``breaks``: a value that was right
-    is refused now, or one is missing."""
+    """One difference. ``place`` is the argument and the path below it; ``breaks``: a formerly right value is now
+    refused or missing."""
 
     place: str
     what: str
@@ -94,7 +94,7 @@ class _Comparison:
         yield from self._others(old, new, place, depth)
 
     def _others(self, old: Mapping[str, Any], new: Mapping[str, Any], place: str, depth: int) -> Iterator[Difference]:
-        """The differences of members that have no name of their own."""
+        """The differences in the schemas of unnamed members."""
         before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
         if before is False and after is not False:
             yield Difference(place, "takes other members now", breaks=False)
@@ -119,7 +119,7 @@ class _Comparison:
     def _parts(
         self, old: Sequence[Schema] | None, new: Sequence[Schema] | None, place: str, depth: int, *, alternatives: bool
     ) -> Iterator[Difference]:
-        """Equal parts are paired, and the rest by position."""
+        """The differences of parts: equal ones are paired, the others are paired by position."""
         if old is None and new is None:
             return
         if old is None or new is None:
@@ -138,7 +138,7 @@ class _Comparison:
 
 
 def _left(these: Sequence[Schema], others: Sequence[Schema]) -> list[Schema]:
-    """The schemas that have no equal among the others."""
+    """The schemas without an equal one among the others."""
     known = {encode(each) for each in others}
     return [each for each in these if encode(each) not in known]
 
@@ -194,7 +194,7 @@ def _values(old: Mapping[str, Any], new: Mapping[str, Any], place: str) -> Itera
 
 
 def _listed_values(schema: Mapping[str, Any]) -> dict[str, None] | None:
-    """The values that a schema lists, as JSON, so that 1 and true are two values; None where any value may be."""
+    """The values that a schema lists, as JSON texts, so that 1 and true differ; None if it lists none."""
     if "const" in schema:
         return {encode(schema["const"]).decode(): None}
     return {encode(each).decode(): None for each in schema["enum"]} if "enum" in schema else None
@@ -228,7 +228,7 @@ def _changed(key: str, before: object, after: object) -> str:
 
 
 def _object(schema: Schema, definitions: Mapping[str, Schema]) -> Mapping[str, Any]:
-    """The schema with its reference followed; ``true`` says nothing, ``false`` refuses everything."""
+    """The schema as an object, with its reference followed; ``true`` accepts and ``false`` refuses everything."""
     for _ in range(DEPTH):
         if isinstance(schema, bool):
             return {} if schema else {"not": {}}

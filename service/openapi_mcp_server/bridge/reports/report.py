@@ -1,4 +1,4 @@
-"""Everything there is to know about a catalog, as JSON: what ``inspect`` tells programs, and the page its readers."""
+"""A full report of a catalog as JSON, for ``inspect --json`` and for the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.servers import ANYWHERE
 
 
 def report(catalog: ToolCatalog) -> dict[str, Any]:
-    """Everything there is to know about a catalog, as JSON."""
+    """The full report of a catalog as JSON."""
     return {
         "tools": [_tool(tool) | {"credentials": credentials(catalog, tool)} for tool in catalog.tools.values()],
         "skipped": [
@@ -30,8 +30,8 @@ def report(catalog: ToolCatalog) -> dict[str, Any]:
 
 
 def report_to(permit: Permit, catalog: ToolCatalog) -> dict[str, Any]:
-    """The same for a principal: of tools that it may not call, nothing; of documents and where their APIs are, only to
-    whoever may call all there is, since skipped operations and notes name others."""
+    """The report for a principal, without tools that it may not call. Documents and addresses of APIs are shown only to
+    principals who may call everything, since skipped operations and notes name other operations."""
     own = [tool for tool in catalog.tools.values() if permit.admits(tool.subject)]
     if sees_all(permit) and len(own) == len(catalog.tools):
         return report(catalog)
@@ -46,7 +46,7 @@ def report_to(permit: Permit, catalog: ToolCatalog) -> dict[str, Any]:
 
 
 def sees_all(permit: Permit) -> bool:
-    """Whether its rules leave nothing out; an operation can still ask for scopes."""
+    """Whether its rules exclude nothing; an operation may still require scopes."""
     return permit.own == EVERYTHING and set(permit.granted) == {EVERYTHING}
 
 
@@ -62,7 +62,7 @@ def _partly(apis: Iterable[ApiSummary], own: Iterable[Tool]) -> list[dict[str, A
 
 
 def credentials(catalog: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
-    """Lists what calls of a tool are sent with: kind, place, and the setting that is from."""
+    """Lists the credentials of calls of a tool: kind, place and setting."""
     identity = next(api.identity for api in catalog.apis if api.name == tool.api)
     return security.told(identity, tool.access)
 

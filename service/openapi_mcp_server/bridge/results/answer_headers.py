@@ -39,12 +39,12 @@ _OF_STATUS = {
 }
 """Headers that say what the API would accept (RFC 9110 sections 15.5.6 and 15.5.16, RFC 5789 section 3.1)."""
 _VALUE_LIMIT = 2_000
-"""Characters of one value: more than the cursors of real APIs take."""
+"""The most characters of one value, more than the cursors of real APIs need."""
 LINES_LIMIT = 4_000
-"""Characters of all lines of one answer, two of the longest: 64 kB of headers come in, and none of it is in the budget
-of the body."""
+"""The most characters of all lines of one answer, twice the longest value. An answer may have 64 kB of headers, which
+do not count in the body's budget."""
 _REASON_LIMIT = 200
-"""Characters of a reason phrase; the longest of the registry has 31."""
+"""The most characters of a reason phrase; the longest in the registry has 31."""
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,="<>]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<>]*))?)*)')
 """A link-value of RFC 8288 section 3: its target and its parameters."""
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
@@ -77,7 +77,7 @@ def _clean(value: str) -> str:
 
 
 def _within_limit(shown: list[str]) -> list[str]:
-    """The first lines that fit, and how many do not."""
+    """The first lines that fit, and the number of the others."""
     room = LINES_LIMIT
     for index, line in enumerate(shown):
         room -= len(line) + 1

@@ -88,7 +88,7 @@ def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[st
     whole = body.text
     if len(whole) <= budget_bytes:
         return body
-    left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
+    left = whole[:budget_bytes].decode(errors="ignore")  # an incomplete last character is dropped
     characters = sum(len(piece.translate(None, _CONTINUED)) for piece in short_pieces(whole))
     cuts = [Cut((), len(left), characters, "characters")]
     return AnswerContent(
@@ -117,7 +117,7 @@ def _json_within(
 
 
 def tokens(result: ToolResult) -> int:
-    """About how many tokens a model reads; pictures, sounds and files are not text and do not count."""
+    """The approximate number of tokens for a model. Pictures, sounds and files are not text and do not count."""
     texts = (block.resource if isinstance(block, EmbeddedResource) else block for block in result.content)
     return sum(_size(each.text) for each in texts if isinstance(each, TextContent | TextResource)) // BYTES_PER_TOKEN
 
@@ -249,8 +249,7 @@ def _whole_characters(inside: bytes) -> str:
 
 
 def _cut_large(value: memoryview, room: int, path: Path, cuts: list[Cut]) -> bytes | None:
-    """Cuts a value by the entries found in its text; beyond the room nothing is looked at but the members of an
-    object."""
+    """Cuts a value by the entries found in its text. Beyond the room, only the members of an object are read."""
     match bytes(value[:1]):
         case b"[":
             items = ((b"", str(index), item) for index, (_, item) in enumerate(entries(value)))

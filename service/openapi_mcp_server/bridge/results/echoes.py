@@ -1,5 +1,5 @@
-"""Credentials that an API repeats: in the address of its next page, in an error about a key. They are the operator's,
-and neither a client nor a model is to read them.
+"""Hides credentials that an API repeats, for example in the address of its next page or in an error about a key. They
+are the operator's, and neither clients nor models may read them.
 
 Headers and the bodies of failures are searched. The body of a success is the requested data: for an API that shows a
 caller its keys, there is REDACT.
@@ -63,7 +63,7 @@ def _spelt(secret: str) -> Iterator[str]:
 
 
 def _found(answer: HttpResponse, text: str) -> tuple[bool, bool]:
-    """Whether a text is in the headers, and in a body that is looked into."""
+    """Whether a text is in the headers, and whether it is in a body that is searched."""
     in_headers = any(text in value for _, value in answer.headers)
     return in_headers, answer.status >= 300 and text.encode() in answer.body
 

@@ -28,14 +28,14 @@ from openapi_mcp_server.mcp.messages import (
 )
 
 EVENT_BYTES = 1_000_000
-"""The most bytes of one message in an event, some less than the 1 MiB of its whole."""
+"""The most bytes of one message, slightly less than the 1 MiB of a whole event."""
 _MESSAGE = b'{"jsonrpc":'
 """The beginning of a message."""
 _ROOM = 10_000
 """Bytes that are reserved for everything except content."""
 
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{0,3})?\Z")
-"""The end of a text that was cut within an escape, as they are encoded here."""
+"""A partial escape at the end of a text that was cut."""
 _LONGEST_CUT = len(r"\u000")
 
 _Members = dict[str, msgspec.Raw]
@@ -61,7 +61,8 @@ _block = msgspec.json.Decoder(_Block).decode
 
 
 def without_large_files(result: ToolResult) -> ToolResult:
-    """The same without files that are too long for an event, told as `fitted` tells it: so they are never encoded."""
+    """The result without files that are too long for an event, with the same note as in `fitted`, so that they are
+    never encoded."""
     files = [_file(block) for block in result.content]
     length = sum(_as_base64(data) for _, data in files)
     if length <= EVENT_BYTES:
@@ -81,7 +82,7 @@ def without_large_files(result: ToolResult) -> ToolResult:
 
 
 def _file(block: Content) -> tuple[str, bytes]:
-    """Media type and content; none of a text."""
+    """Media type and content of a file; empty for a text."""
     match block.resource if isinstance(block, EmbeddedResource) else block:
         case ImageContent(data, kind) | AudioContent(data, kind):
             return kind, data
@@ -106,8 +107,8 @@ def fitted(message: Pieces, limit: int = EVENT_BYTES) -> Pieces:
 
 
 def _responses(batch: Pieces) -> Iterator[Pieces]:
-    """The responses of a batch, which has its brackets and commas in pieces of their own. A list has such pieces too,
-    so that only those count which another message follows."""
+    """The responses of a batch, in which brackets and commas are separate pieces. A list has such pieces, too, so only
+    those before another message count."""
     start, last = 1, len(batch) - 1
     for end in range(start, last):
         if batch[end] == b"," and batch[end + 1][: len(_MESSAGE)] == _MESSAGE:
@@ -168,7 +169,7 @@ def _within(blocks: list[msgspec.Raw], room: int) -> list[msgspec.Raw]:
 
 
 def _begun(text: msgspec.Raw, room: int) -> str:
-    """The beginning of a text, as much of it as its JSON has in ``room`` bytes."""
+    """The beginning of a text whose JSON fits into ``room`` bytes."""
     inside = bytes(memoryview(text)[1:-1][: max(room, 0)]).decode(errors="ignore")
     cut = _CUT_ESCAPE.search(inside, max(0, len(inside) - _LONGEST_CUT))
     if cut is not None:

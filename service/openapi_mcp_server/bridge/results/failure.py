@@ -15,13 +15,13 @@ from openapi_mcp_server.bridge.results import answer_headers
 from openapi_mcp_server.mcp.messages import TextContent
 
 EXCERPT_LIMIT = 2_000
-"""Bytes of an error's body that a model gets: enough for every list of faults worth reading."""
+"""The most bytes of an error's body that a model gets, enough for every useful list of faults."""
 _HTML_LIMIT = 64 * 1024
-"""Bytes of a page that are searched for its text."""
+"""The most bytes of a page that are searched for text."""
 _LEVELS = 4
-"""Levels of an error's JSON whose members are put in order."""
+"""The levels of an error's JSON whose members are sorted."""
 _HIDDEN = ("script", "style", "head", "svg", "noscript")
-"""Elements whose content nobody reads."""
+"""Elements without visible text."""
 _ADVICE = {
     401: "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
     403: "The credentials configured for this API do not allow this.",
@@ -111,7 +111,8 @@ def _problem(compact: bytes, status: int) -> str:
 
 
 def _in_order(compact: bytes) -> bytes:
-    """JSON as it is; where it is going to be cut, so that it loses the trace of a stack and not the message beside."""
+    """JSON in an order that, when cut, loses the stack trace and not the message; JSON that is not cut stays as it
+    is."""
     return _shortest_first(compact) if len(compact) > EXCERPT_LIMIT else compact
 
 
@@ -129,7 +130,7 @@ def _shortest_first(compact: bytes, levels: int = _LEVELS) -> bytes:
 
 
 def _pop_text(members: dict[str, msgspec.Raw], name: str) -> str:
-    """A member's text, which is then no longer among the others; empty if it is none."""
+    """Removes a member and returns its text; empty if it is no text."""
     raw = members.get(name)
     value = None if raw is None else msgspec.json.decode(raw)
     if not isinstance(value, str):

@@ -23,10 +23,10 @@ from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _OFFSETS = {"offset": 0, "pageoffset": 0, "skip": 0, "startat": 0, "startindex": 1, "start": 0, "from": 0}
-"""Names of arguments that count rows, and what the first row has."""
+"""Names of arguments that count rows, with the number of the first row."""
 _IF_NUMBERS = frozenset({"start", "from"})
 _NUMBERS_ONLY = frozenset({"from", "size"})
-"""Names that mean a sender, or the size of something else, where they are no numbers."""
+"""Names that mean a sender, or another size, unless they are numbers."""
 _PAGES = frozenset({"page", "pageno", "pagenumber"})
 """Names of arguments that count pages."""
 _SIZES = frozenset(
@@ -75,7 +75,7 @@ _SAYING_WITHIN_NEXT = {
 _HOLDING = frozenset(
     {"links", "paging", "pagination", "meta", "metadata", "pageinfo", "responsemetadata", "next", "nextpage", "page"}
 )
-"""Members that hold these."""
+"""Members that contain the ones above."""
 _LINKS = frozenset({"links", "link"})
 _MOST_LINKS = 20
 """Elements of a list of links that are read (Atom's ``rel`` and ``href``, FHIR's ``relation`` and ``url``)."""
@@ -84,9 +84,9 @@ _ENVELOPES = frozenset({"data", "result", "response", "payload", "embedded"})
 _LEVELS = 3
 _ASKED_CHARACTERS = 200
 _VALUE_CHARACTERS = 2_000
-"""The most characters of a token that is told; longer ones are not for models to write."""
+"""The most characters of a token that is shown, since models cannot write longer ones reliably."""
 _SMALLEST_SHARE = 4
-"""Pages of less than a fourth of what was shown are not worth their calls."""
+"""A page of less than a fourth of the rows shown is not offered, since it would need too many calls."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -94,7 +94,7 @@ _scalar = msgspec.json.Decoder(str | int | bool | None).decode
 
 
 class Next(NamedTuple):
-    """Arguments of the call that goes on. ``is_instead``: it begins where this answer does, and asks for less."""
+    """Arguments of the next call. ``is_instead``: it begins where this answer begins, and asks for less."""
 
     arguments: Mapping[str, str | int]
     is_instead: bool = False
@@ -122,8 +122,8 @@ def may_page(wires: Iterable[str]) -> bool:
 def paging(
     wires: Mapping[str, str], texts: Iterable[str], numbers: Iterable[str], from_zero: Iterable[str] = ()
 ) -> Paging | None:
-    """The arguments by which an operation pages. ``wires``: their names on the wire; ``texts``, ``numbers`` and those
-    that begin ``from_zero`` are known to be that."""
+    """The arguments by which an operation pages. ``wires`` are their names on the wire; ``texts``, ``numbers`` and
+    ``from_zero`` are arguments with a known type or start."""
     by_name = {_plain(name): argument for argument, name in wires.items()}
     if _WAYS.isdisjoint(by_name):
         return None
@@ -149,7 +149,7 @@ def paging(
 
 
 def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
-    """The part of a call's arguments that may say where a page is."""
+    """The small arguments of a call, which may select a page."""
     return {
         name: value
         for name, value in arguments.items()
@@ -180,7 +180,7 @@ def _is_number(tool: Tool, argument: str) -> bool:
 
 
 def following(pages: Paging, asked: Mapping[str, object], kept: int, total: int, last: object = None) -> Next | None:
-    """The call for the rows after the first ``kept`` of ``total``; None where it cannot be said.
+    """The call for the rows after the first ``kept`` of ``total``; None if it is unknown.
 
     ``asked`` are the arguments of this call, ``last`` is the id of the last row that is shown.
     """
@@ -233,7 +233,7 @@ def after_whole(
 
 
 def _opened(members: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
-    """The members of an answer with those of the envelope that its rows are in."""
+    """The members of an answer, and those of the envelope with its rows."""
     if any(_begins(raw) == b"[" and _plain(name) not in _LINKS for name, raw in members.items()):
         return members
     held = (raw for name, raw in members.items() if _plain(name) in _ENVELOPES and _begins(raw) == b"{")
@@ -246,12 +246,13 @@ def _begins(raw: bytes | msgspec.Raw) -> bytes:
 
 
 def counted(pages: Paging, asked: Mapping[str, object], json: bytes) -> Paging:
-    """The arguments as this answer counts its pages."""
+    """The arguments, corrected by how this answer counts its pages."""
     return _counted(pages, asked, dict(_said(_opened(_members(json)), _SAYING))) if json.startswith(b"{") else pages
 
 
 def _counted(pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any]) -> Paging:
-    """An answer that calls itself page 0 where no page was asked for says where pages begin (Spring)."""
+    """The arguments for pages that begin with 0, if the answer to a call without a page says that it is page 0
+    (Spring)."""
     number = said.get("page")
     begins_with_zero = type(number) is int and number == 0 and pages.page not in asked
     return msgspec.structs.replace(pages, first_page=0) if begins_with_zero else pages
@@ -288,7 +289,7 @@ def _linked(links: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _text(members: Mapping[str, msgspec.Raw], *names: str) -> str:
-    """The first of these members that is a text."""
+    """The first text among these members."""
     texts = (members[name] for name in names if name in members and _begins(members[name]) == b'"')
     return next((msgspec.json.decode(each, type=str) for each in texts), "")
 
@@ -296,7 +297,7 @@ def _text(members: Mapping[str, msgspec.Raw], *names: str) -> str:
 def _by_what_is_said(
     tool: Tool, pages: Paging, asked: Mapping[str, object], said: Mapping[str, str | int | bool]
 ) -> Next | None:
-    """By an address, a page, or a token."""
+    """The next call by an address, a page or a token in the answer."""
     following_one = said.get("next")
     if isinstance(following_one, str) and ("://" in following_one or following_one.startswith(("/", "?"))):
         return _by_address(tool, pages, asked, following_one)
@@ -310,7 +311,7 @@ def _by_what_is_said(
 
 
 def _by_address(tool: Tool, pages: Paging, asked: Mapping[str, object], address: str) -> Next | None:
-    """By the query of an address: the arguments that it gives otherwise than this call had them."""
+    """The next call by an address: the arguments in its query that differ from this call's."""
     try:
         query = dict(parse_qsl(urlsplit(_URI_EXPRESSION.sub("", address)).query, max_num_fields=100))
     except ValueError:
@@ -330,7 +331,7 @@ def _number(value: str) -> str | int:
 def _by_counting(
     pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any], members: Mapping[str, msgspec.Raw]
 ) -> Next | None:
-    """By the rows of this page, where the answer says that there are more, or how many there are."""
+    """The next call by the rows of this page, if the answer says that there are more, or how many there are."""
     if said.keys().isdisjoint(("more", "end", "total", "pages")):
         return None
     lists = (raw for name, raw in members.items() if _begins(raw) == b"[" and _plain(name) not in _LINKS)
@@ -369,7 +370,7 @@ def _count(said: Mapping[str, Any], kind: str) -> int:
 
 
 def row_id(row: bytes | msgspec.Raw) -> str | int | None:
-    """The ``id`` of a row, if it has one to be named by."""
+    """The ``id`` of a row, if it has a usable one."""
     if _begins(row) != b"{":
         return None
     try:

@@ -1,4 +1,4 @@
-"""REDACT: values that leave neither in an answer's text nor in its structure, nor in a log.
+"""REDACT: values that appear neither in an answer's text nor in its structure, nor in a log.
 
 A name hides the values of every key with this name, in any case. A JSON path hides its target. Text that cannot be
 parsed and contains one of the names is withheld as a whole, so that no hidden value can appear.
@@ -20,7 +20,7 @@ from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.openapi.text.numbers import encode
 
 REDACTED = "openapi-mcp-server/redacted"
-"""Key in ``_meta``: how many values of an answer were hidden."""
+"""Key in ``_meta`` for the number of hidden values in an answer."""
 HIDDEN = "[redacted]"
 _PATH = re.compile(r"\$(?:\.\.?[^.\[\]$]+|\[\*\]|\[\d+\]|\['[^']+'\])+")
 _STEP = re.compile(r"(\.\.?)([^.\[\]$]+)|\[(?:(\*)|(\d+)|'([^']+)')\]")
@@ -30,12 +30,12 @@ _ESCAPING = (b"%", b"&#", b"\\")
 _ESCAPE = re.compile(
     rb"(?:%|\\x|\\u00)([0-9a-fA-F]{2})|&#[xX]0{0,7}([1-9a-fA-F][0-9a-fA-F]?);|&#0{0,7}([1-9][0-9]{0,2});"
 )
-"""A character as a form, YAML, or XML and HTML may write it."""
+"""An escaped character in a form, in YAML, or in XML and HTML."""
 _BETWEEN_PARAMETERS = re.compile(r"[&?;,<>\s]")
 
 
 class Step(NamedTuple):
-    """One of a path: to the members of this name (``*``: all), at any depth where it is ``deep``."""
+    """One step of a path, to the members of this name (``*``: all), at any depth if it is ``deep``."""
 
     name: str
     deep: bool = False
@@ -43,12 +43,12 @@ class Step(NamedTuple):
 
 Path = tuple[Step, ...]
 Places = tuple[tuple[Path, int], ...]
-"""Paths, and how many of their steps led here."""
+"""Paths with the number of their steps so far."""
 
 
 class Redaction(msgspec.Struct, frozen=True):
-    """``names`` in lower case; ``words``: what a text that speaks of a hidden value has in it. ``always``: that
-    cannot be told by its bytes, and every answer is looked into. ``nameless``: a path has no name at all."""
+    """The values to hide. ``names`` are in lower case; every text about a hidden value has one of ``words``.
+    ``always``: the bytes cannot show that, so every answer is searched. ``nameless``: a path has no name at all."""
 
     names: frozenset[str]
     paths: tuple[Path, ...]
@@ -66,21 +66,21 @@ class Redaction(msgspec.Struct, frozen=True):
         return (msgspec.structs.replace(answer, body=body, headers=headers), count) if changed else (answer, 0)
 
     def _hides(self, name: str, value: str) -> bool:
-        """A header of that name, or with an address or a cookie that has a parameter of it."""
+        """Whether a header has a hidden name, or an address or a cookie with a parameter of that name."""
         pairs = (each.partition("=") for each in _BETWEEN_PARAMETERS.split(value))
         return name in self.names or any(
             unquote(key).casefold().encode() in self.words for key, equals, _ in pairs if equals
         )
 
     def text(self, body: bytes) -> tuple[bytes, int]:
-        """JSON as a whole, or line by line where every line is an object or an array (NDJSON); anything else is
-        withheld if it speaks of what is hidden: a name may be in one line of it and the value in another."""
+        """Redacts JSON as a whole, or line by line if every line is an object or an array (NDJSON). Any other text with
+        a hidden name is withheld, since a name may be in one line and its value in another."""
         if not self._speaks(body):
             return body, 0
         return self._json(body) or self._lines(body) or ((HIDDEN.encode(), 1) if self._names(body) else (body, 0))
 
     def _events(self, body: bytes) -> tuple[bytes, int]:
-        """Server-sent events one by one: the data of each is JSON, or is withheld if it speaks of what is hidden."""
+        """Redacts server-sent events one by one. Data that is not JSON is withheld if it has a hidden name."""
         if not self._speaks(body):
             return body, 0
         unix = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -100,13 +100,12 @@ class Redaction(msgspec.Struct, frozen=True):
         return b"\n".join((*left, b"data: " + kept.replace(b"\n", b"\ndata: "))), count + len(fields) - len(left)
 
     def _is_kind(self, field: bytes) -> bool:
-        """Whether a field of an event gives the event a type that is one of the names to hide: then its data is
-        hidden."""
+        """Whether a field gives the event a type that is a hidden name; then its data is hidden."""
         name, _, kind = field.partition(b":")
         return name == b"event" and kind.strip().lower() in self.words
 
     def _lines(self, body: bytes) -> tuple[bytes, int] | None:
-        """None for what is no NDJSON. The last line may have been cut off: then nothing of it is left."""
+        """Redacts NDJSON; None for other text. If the last line was cut off, it is dropped."""
         lines, count = [], 0
         every = body.strip().split(b"\n")
         for number, line in enumerate(every, 1):
@@ -121,11 +120,11 @@ class Redaction(msgspec.Struct, frozen=True):
         return b"\n".join(lines), count
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """A value of JSON without what is hidden."""
+        """A JSON value without hidden values."""
         return self._walk(value, self._start(), [0])
 
     def _speaks(self, text: bytes) -> bool:
-        """Whether a text may have a name to hide in it. Keys may be spelt with escapes, and text may have two bytes a
+        """Whether a text may have a hidden name. Keys may have escapes, and a text may have two bytes for each
         character."""
         lower = text.lower().replace(b"\0", b"")
         return self.always or b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
@@ -137,7 +136,7 @@ class Redaction(msgspec.Struct, frozen=True):
         return any(word in plain for word in self.words)
 
     def _names(self, text: bytes) -> bool:
-        """Whether text that is no JSON has one of the names, or could be what a path without one leads to."""
+        """Whether text that is no JSON has a hidden name, or may be the target of a path without names."""
         plain = text.replace(b"\0", b"")
         lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
         if any(word in lower for word in self.words) or self._spells(plain):
@@ -145,10 +144,10 @@ class Redaction(msgspec.Struct, frozen=True):
         return self.nameless and plain.lstrip()[:1] in (b"{", b"[")
 
     def _json(self, text: bytes) -> tuple[bytes, int] | None:
-        """None for what cannot be read as JSON. It is written again even if nothing is hidden: of two members of one
-        name only the last was looked at."""
+        """Redacts JSON; None if it cannot be read. It is encoded again even if nothing is hidden, since only the last
+        of two members with one name was checked."""
         if is_large(text):
-            return encode(f"{HIDDEN} (the answer is too large to be looked into)"), 1
+            return encode(f"{HIDDEN} (the answer is too large to be searched)"), 1
         count = [0]
         try:
             value = self._walk(decode_by_parts(text.removeprefix(BOM_UTF8)), self._start(), count)
@@ -167,7 +166,7 @@ class Redaction(msgspec.Struct, frozen=True):
         return self._inner(value, count) if isinstance(value, str) else value
 
     def _inner(self, value: str, count: list[int]) -> str:
-        """A text that is JSON itself, as logs and queues carry it, is looked into as well."""
+        """Redacts a text that is JSON itself, as in logs and queues."""
         if value.lstrip()[:1] not in _OPENING or not self._speaks(encoded := value.encode()):
             return value
         kept, hidden = self._json(encoded) or ((HIDDEN.encode(), 1) if self._names(encoded) else (encoded, 0))
@@ -189,7 +188,7 @@ class Redaction(msgspec.Struct, frozen=True):
 
 
 def of(texts: Iterable[str]) -> Redaction | None:
-    """None if nothing is to be hidden. Raises ValueError for what is neither a name nor a JSON path."""
+    """The redaction for names and paths; None if there are none. Raises ValueError for an invalid one."""
     names, paths = set(), []
     for text in texts:
         if text.startswith("$"):
@@ -224,7 +223,7 @@ def _path(text: str) -> Path:
 
 
 def _last_name(path: Path) -> str:
-    """The name of the hidden member that a path ends with: a text about the member mentions it."""
+    """The name of the hidden member at the end of a path. A text about the member has this name."""
     names = [step.name for step in path if step.name != "*" and not step.name.isdigit()]
     return names[-1].casefold() if names else ""
 
@@ -241,8 +240,8 @@ def _next(places: Places, name: str) -> Places:
 
 
 def _hidden(value: Any, count: list[int]) -> str | None:  # noqa: ANN401 - any JSON value
-    """The mark in place of a hidden value: a text for a text, so that it fits its schema; null, which fits every
-    other."""
+    """The replacement of a hidden value: a text for a text, so that it fits the schema, and null for any other
+    value."""
     if value is None:
         return None
     count[0] += 1

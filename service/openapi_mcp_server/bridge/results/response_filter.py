@@ -1,11 +1,11 @@
-"""``response_filter``: a JMESPath expression of the model's, applied to an answer, within bounds on time and memory.
+"""``response_filter``: a model's JMESPath expression, applied to an answer with limits on time and memory.
 
-The language has no loops, but it has repetition: ``[@,@]|[@,@]|…`` doubles the answer with every step, and flattening
-makes that real. So an expression is bounded in length, in how often it may repeat what it is given (counted before
-anything is sent) and in the steps of its evaluation, where comparing and sorting cost what they touch; what makes text
-of any length is not offered. `Selection.weight` says how long an evaluation may take.
+The language has no loops, but it can repeat: ``[@,@]|[@,@]|…`` doubles the answer with every step, and flattening needs
+memory for all of it. So there are limits for the length of an expression, for its repetitions of the input (counted
+before anything is sent) and for the steps of its evaluation, in which comparing and sorting count by size. Functions
+that make text of any length are not available. `Selection.weight` estimates the time of an evaluation.
 
-Loaded when the first call asks for it: jmespath takes 12 to 30 ms to import.
+This module is loaded at the first call with a filter, since importing jmespath takes 12 to 30 ms.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from openapi_mcp_server.openapi.text.numbers import encode
 from openapi_mcp_server.pausing import make_way
 
 MAX_LENGTH = 1_000
-"""Characters of an expression."""
+"""The most characters of an expression."""
 MAX_COPIES = 16
-"""Times that a part of the answer may stand in the result."""
+"""The most times that a part of the answer may appear in the result."""
 MAX_RESULT_BYTES = 32 * 1024 * 1024
-"""The most bytes that a filter may make of an answer if every part stands in the result as often as it may."""
+"""The most bytes of a filter's result, if every part of the answer appears as often as possible."""
 MAX_STEPS = 1_000_000
-"""Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
+"""The most evaluated nodes; a millisecond is enough for 1,000 to 2,000."""
 _STEPS_AT_ONCE = 64
 _BYTES_PER_STEP = 8
-"""Items or characters that a step may touch besides."""
+"""Items or characters that count as one more step."""
 _REASON_LIMIT = 200
 _NOTATION = "It is written as items[?price > `10` && kind == 'a'].{id: id, name: name}, without $ or a leading dot."
-"""For models that write JSONPath, jq or JavaScript."""
+"""The hint for models that write JSONPath, jq or JavaScript."""
 _QUOTES = """In JMESPath "x" is the name of a member; a text is 'x'."""
 _NAMES, _NAME, _OUTLINED, _SHOWN = 12, 40, 5, 400
-"""Names that are told of an answer of which nothing was selected, characters of each, what is in one another, and
-characters in all."""
+"""Limits of an answer's names that are shown if nothing was selected: names of a level, characters of a name, levels,
+and characters in all."""
 _REFUSED_FUNCTIONS = frozenset({"join", "to_string"})
 _SORTING = frozenset({"sort", "sort_by"})
 _WITH_EXPRESSION = frozenset({"map", "sort_by", "min_by", "max_by"})
@@ -66,7 +66,7 @@ _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """jmespath's tree, and how often a part of an answer may stand in its result."""
+    """jmespath's tree, and the most times that a part of an answer may appear in the result."""
 
     tree: Node
     copies: int
@@ -77,8 +77,8 @@ class NotApplied(ValueError):
 
 
 class Selection(msgspec.Struct, frozen=True):
-    """Makes of an answer what the expression says: itself with a note where it cannot be applied, since the call is
-    done."""
+    """Applies the expression to an answer. If that is not possible, the answer stays whole with a note, since the call
+    is done."""
 
     text: str
     expression: Expression
@@ -87,22 +87,22 @@ class Selection(msgspec.Struct, frozen=True):
         return _selected_body(self, body)
 
     def weight(self, size: int) -> int:
-        """How many bytes of an answer that is not filtered take as long as so many of one that is. There are as many
-        steps at most as a quarter of that."""
+        """The number of bytes of an unfiltered answer that take as long as ``size`` bytes of a filtered one. The number
+        of steps is at most a quarter of that."""
         return len(self.text) * size
 
     def left_out(self, reason: str) -> Callable[[AnswerContent], AnswerContent]:
-        """The function that takes the place of the selection where that is not to be had."""
+        """The replacement for the selection if it cannot be applied."""
         return partial(_unfiltered, reason=reason)
 
 
 def selection(expression: str) -> Selection:
-    """Raises ArgumentError, see `parsed`."""
+    """The selection of an expression. Raises ArgumentError, see `parsed`."""
     return Selection(expression, parsed(expression))
 
 
 def parsed(expression: str) -> Expression:
-    """Raises ArgumentError for what is no expression or could take too long, with its position."""
+    """Parses an expression. Raises ArgumentError with the position if it is invalid or could take too long."""
     if len(expression) > MAX_LENGTH:
         raise _refused(f"an expression has at most {MAX_LENGTH} characters, this has {len(expression)}.")
     try:
@@ -119,10 +119,10 @@ def parsed(expression: str) -> Expression:
 
 
 def apply(expression: Expression, answer: bytes) -> bytes:
-    """The result as compact JSON; numbers that are only passed on are spelt as they were. Raises NotApplied."""
+    """The result as compact JSON; numbers that are only passed on keep their spelling. Raises NotApplied."""
     if is_large(answer):
         raise NotApplied(f"the answer has more than {MAX_VALUES:,} names and values; ask for fewer at once")
-    width = 1 if answer.isascii() and not _has_escapes(answer) else 4  # bytes of a character, once a text has one emoji
+    width = 1 if answer.isascii() and not _has_escapes(answer) else 4  # bytes of each character if a text has an emoji
     if expression.copies * len(answer) * width > MAX_RESULT_BYTES:
         raise NotApplied("the answer is too long for that; ask for less at once")
     try:
@@ -131,12 +131,12 @@ def apply(expression: Expression, answer: bytes) -> bytes:
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error
-    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:  # what Python says of mixed operands
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:  # Python's errors for mixed operands
         raise NotApplied(str(error)[:_REASON_LIMIT]) from error
 
 
 def _has_escapes(answer: bytes) -> bool:
-    """One byte is looked for at once: most answers have no backslash."""
+    """Whether there are escapes. A backslash is searched first, since most answers have none."""
     return b"\\" in answer and holds(answer, b"\\u")
 
 
@@ -152,7 +152,8 @@ def _refused(problem: str) -> ArgumentError:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """JSON has no cycles; looking for some, again and again while it grows, would take several times as long."""
+    """Pauses the garbage collector. JSON has no cycles, and repeated searches for them would take several times as
+    long."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -178,13 +179,13 @@ def _selected_body(selection: Selection, body: AnswerContent) -> AnswerContent:
 
 
 def _has_quotes(expression: str) -> bool:
-    """Whether a function or a comparison may have a name where a text was meant."""
+    """Whether a function or a comparison may have a name in place of a text."""
     return '"' in expression and ("?" in expression or "(" in expression)
 
 
 def _outline(answer: bytes, depth: int = _OUTLINED) -> str:
-    """The names at the top of an answer and within its lists, by which a model mends its expression: lists of tools do
-    not tell them, since a line for each would cost 3 % more."""
+    """The names at the top of an answer and within its lists, so that a model can correct its expression. Lists of
+    tools do not have them, since a line for each would cost 3 % more."""
     begun = answer.lstrip()[:1]
     if begun not in {b"[", b"{"} or not depth:
         return "…" if not depth else "a value"
@@ -259,7 +260,7 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
             self._spend(len(touched) // _BYTES_PER_STEP)
 
     def _charge_whole(self, touched: object) -> None:
-        """Charges for a value with all that is in it."""
+        """Charges for a value with everything in it."""
         containers: list[Any] = [touched]
         while containers:
             container = containers.pop()
@@ -281,7 +282,7 @@ def _has_order(value: object) -> bool:
 
 
 def _copies(node: Node) -> int:
-    """How often a part of what the expression is given may stand in its result, at most; raises ValueError."""
+    """The most times that a part of the input may appear in the result; raises ValueError."""
     count = _counted(node)
     if count > MAX_COPIES:
         raise ValueError(f"the expression repeats parts of the answer more than {MAX_COPIES} times.")
@@ -307,7 +308,8 @@ def _counted(node: Node) -> int:
 
 
 def _selected(children: list[Node]) -> int:
-    """Members of different names have no part in common: ``{id: id, name: name}`` copies nothing twice."""
+    """The copies of several children. Members with different names share no part: ``{id: id, name: name}`` copies
+    nothing twice."""
     by_field: dict[str, int] = {}
     anywhere = 0
     for child in children:

@@ -1,4 +1,4 @@
-"""The result that a model gets back from its tool call: an API's answer, or the reason why there is none."""
+"""The result of a tool call for a model: an API's answer, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ from openapi_mcp_server.mcp.messages import TextContent, ToolResult
 from openapi_mcp_server.openapi.json_schema import Error, Kind, Validator, compiled
 
 MISMATCH = "openapi-mcp-server/outputMismatch"
-"""Key in ``_meta``: why the ``structuredContent`` of an answer is not what the document says."""
+"""Key in ``_meta`` for the reason why an answer's ``structuredContent`` is not as documented."""
 TRUNCATED = "openapi-mcp-server/truncated"
-"""Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
+"""Key in ``_meta``, true if a part of the answer is missing; the text names the part and how to get it."""
 NEXT = "openapi-mcp-server/next"
-"""Key in ``_meta``: the arguments of the call for what comes after this answer, as the text says them."""
+"""Key in ``_meta`` for the arguments of the next call, which are also in the text."""
 COMPILED_LIMIT = 2_048
-"""Output schemas kept compiled, as many as of inputs."""
+"""The number of compiled output schemas that are kept, the same as of inputs."""
 _NOTE = msgspec.json.encode(NOTE)
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
-"""Methods that are asked for the sake of the answer's headers."""
+"""Methods whose answers are useful for their headers."""
 _MISMATCH_LIMIT = 300
-"""Characters of a mismatch's description."""
+"""The most characters of a mismatch's description."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 Select = Callable[[content.AnswerContent], content.AnswerContent]
-"""The part of an answer that the model asks for, before it sees it."""
+"""Selects the part of an answer that the model wants."""
 CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 
@@ -61,7 +61,7 @@ class OutputValidators:
         self._compiled = lru_cache(maxsize=COMPILED_LIMIT)(_compile)
 
     def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
-        """Tells in words what does not fit; None if all does."""
+        """The part that does not fit, in words; None if everything fits."""
         if is_large(structured):
             return "it cannot be checked: it has too many values"
         schema = bytes(contract.schema)
@@ -95,8 +95,8 @@ def render(
 ) -> ToolResult:
     """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
 
-    ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut
-    JSON, and is checked as it is sent; ``asked`` are the call's arguments, as far as they are small.
+    ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut. Its structure is the same cut
+    JSON, and is checked in this form. ``asked`` are the small arguments of the call.
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
@@ -126,7 +126,7 @@ def _next_page(
     read: content.AnswerContent,
     asked: Mapping[str, object],
 ) -> Mapping[str, str | int] | None:
-    """The arguments for the page after an answer that shows all its rows, whatever a filter takes of them."""
+    """The arguments for the page after an answer with all its rows, whatever a filter selects from them."""
     if tool.paging is None or shown.lacks or response.cut is not None:
         return None
     way = next_page.after_whole(tool, tool.paging, asked, response, read.json)
@@ -140,8 +140,8 @@ def _mending(error: CredentialError) -> str:
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
-    """The result of a call that got no answer: what happened, whether it may have taken effect, what to do."""
-    if not isinstance(error, CallError):  # the operator's and the document's faults end at start: this one is ours
+    """The result of a call without an answer: the failure, whether the call may have taken effect, and what to do."""
+    if not isinstance(error, CallError):  # faults of operators and documents show at the start, so this one is ours
         raise error
     match error:
         case ArgumentError():
@@ -170,7 +170,7 @@ def _error(text: str) -> ToolResult:
 
 
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
-    """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
+    """The result of a success without a body: 204, 205, HEAD, or by the API's choice."""
     how = "perhaps not done yet" if response.status == HTTPStatus.ACCEPTED else "success"
     said = [f"The API answered {answer_headers.status_line(response)}: {how}, without content."]
     about = answer_headers.lines(response, tool, bare=tool.method in _HEADERS_ONLY)
@@ -180,7 +180,7 @@ def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
 
 
 def _about(tool: Tool, response: HttpResponse, body: content.AnswerContent) -> list[str]:
-    """The lines that are to be said about an answer, in a text of their own: JSON stays JSON."""
+    """The notes about an answer, as a separate text, so that JSON stays JSON."""
     about = answer_headers.lines(response, tool)
     if response.status != 200:
         about.insert(0, f"Status: {answer_headers.status_line(response)}")
@@ -192,9 +192,9 @@ def _about(tool: Tool, response: HttpResponse, body: content.AnswerContent) -> l
 def _structured(
     tool: Tool, body: content.AnswerContent | None, validators: OutputValidators | None, about: str
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
-    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so.
+    """``structuredContent`` and ``_meta``. An undocumented answer is passed on with a note.
 
-    ``about`` stands in it as well: of an answer with structure several clients show their model nothing else.
+    ``about`` is added to the structure, since several clients show their model only that.
     """
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
@@ -205,7 +205,7 @@ def _structured(
         compact = b'{"result":%b}' % compact
     told = compact if compact is None else _noted(compact, about)
     problem = _problem(tool.output, told, validators)
-    if problem is not None and told != compact:  # perhaps the note does not fit: a map of numbers, a closed object
+    if problem is not None and told != compact:  # the note may not fit: a map of numbers, a closed object
         told, problem = compact, _problem(tool.output, compact, validators)
     if told is None or problem is not None:
         is_null = compact == b"null"  # schemas of answers allow null everywhere else
@@ -215,7 +215,7 @@ def _structured(
 
 
 def _noted(structured: bytes, about: str) -> bytes:
-    """The JSON object with one more member, which says ``about`` it what has to be said."""
+    """The JSON object with one more member for the notes ``about`` it."""
     if not about or not structured.startswith(b"{") or (_NOTE in structured and NOTE in _members(structured)):
         return structured
     comma = b"" if structured == b"{}" else b","
@@ -223,7 +223,7 @@ def _noted(structured: bytes, about: str) -> bytes:
 
 
 def _problem(output: OutputContract, structured: bytes | None, validators: OutputValidators | None) -> str | None:
-    """Why this is not what the document says, in words."""
+    """The reason why this is not as documented, in words."""
     if structured is None:
         return "the answer is not JSON"
     if not structured.startswith(b"{"):  # 2025 revisions: structuredContent is an object
@@ -232,15 +232,15 @@ def _problem(output: OutputContract, structured: bytes | None, validators: Outpu
 
 
 def _value(body: content.AnswerContent | None) -> bytes:
-    """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
+    """An answer as JSON: the JSON itself, its text, or null for no content, pictures and files."""
     if body is not None and body.json is not None and _is_readable(body.json):
         return body.json
     return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
 
 
 def _is_readable(json: bytes) -> bool:
-    """Whether every client can read it. A number that no double holds costs those in Go and Rust the whole message,
-    one of thousands of digits those in Python."""
+    """Whether every client can read it. Clients in Go and Rust lose the whole message by a number beyond a double,
+    clients in Python by a number of thousands of digits."""
     if is_large(json):
         return True
     try:
@@ -251,8 +251,8 @@ def _is_readable(json: bytes) -> bool:
 
 
 def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
-    """The first error; of alternatives at the root, what the first wants: the others are for answers that are filtered
-    or misfits."""
+    """The first error. For alternatives at the root it is that of the first, since the others are for filtered and
+    undocumented answers."""
     first = next(filter(excerpt.is_certain, validator.iter_errors(excerpt.value)), None)
     match first and first.kind:
         case Kind.AnyOf(context=[[own, *_], *_]) if first and not first.instance_path:
@@ -261,5 +261,5 @@ def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
 
 
 def _compile(schema: bytes) -> Validator:
-    """The validator of an output schema, whose errors do not repeat the answer."""
+    """The validator of an output schema; its errors do not repeat the answer."""
     return compiled(msgspec.json.decode(schema))

@@ -1,1 +1,1 @@
-"""Schemas as tools carry them, and the validators made of them."""
+"""The schemas of tools, and their validators."""

@@ -1,7 +1,7 @@
-"""The named schemas of a document as tool schemas carry them: encoded, pruned to what is reached, within a budget.
+"""The named schemas of a document in the schemas of tools: encoded, only those that are reached, within a budget.
 
-A definition is spliced as the bytes it already is. Only where a tool's schema would be too large are definitions
-decoded and made smaller, each at most once per level of detail for the whole document.
+A definition is inserted as its bytes. Definitions are decoded and made smaller only if a tool's schema would be too
+large, each at most once for each level of detail in a document.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.pointers import DEFS
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
-"""Names of definitions hold nothing that a JSON Pointer or a URI would have to escape."""
+"""Names of definitions have no characters that a JSON Pointer or a URI would escape."""
 _ONLY_REF = re.compile(rb'\{(?:"type":(?:"object"|\["object","null"\]),)?"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"\}')
 
 
 class _Root(msgspec.Struct, frozen=True, gc=False):
-    """The keywords that say whether a value is an object; the rest of a schema is skipped unread."""
+    """The keywords that say whether a value is an object; other keywords are skipped."""
 
     type: msgspec.Raw = msgspec.Raw(b"")
     ref: str = msgspec.field(default="", name="$ref")
@@ -40,7 +40,7 @@ _root = msgspec.json.Decoder(_Root | bool).decode
 
 
 class Edited(Mapping[str, Schema]):
-    """Named schemas with an edit made to each when it is first asked for."""
+    """Named schemas, each edited at its first use."""
 
     def __init__(self, schemas: Mapping[str, Schema], edit: Callable[[bytes], bytes]) -> None:
         self._schemas = schemas
@@ -60,7 +60,7 @@ class Edited(Mapping[str, Schema]):
         return name in self._schemas  # without an edit, unlike a mapping's own
 
     def is_changed(self, name: str) -> bool:
-        """Whether the edit did anything."""
+        """Whether the edit changes this schema."""
         return self[name] is not self._schemas[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -71,7 +71,7 @@ class Edited(Mapping[str, Schema]):
 
 
 class Definitions:
-    """One direction's named schemas, with what was worked out about them while a catalog is built."""
+    """The named schemas of one direction, with a cache of facts about them while a catalog is built."""
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self._schemas = schemas
@@ -89,7 +89,7 @@ class Definitions:
         return known
 
     def body(self, name: str, detail: Detail) -> bytes:
-        """The schema of that member alone."""
+        """The schema of a member without its name."""
         return self.member(name, detail)[len(encode(name)) + 1 :]
 
     def refs(self, name: str) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class Definitions:
         return self._schemas[name].refs
 
     def named(self, schema: bytes) -> str | None:
-        """The definition that an encoded schema is a reference to and nothing more."""
+        """The definition that an encoded schema refers to, if it is only a reference."""
         found = _ONLY_REF.fullmatch(schema)
         name = found[1].decode() if found else ""
         return name if name in self._schemas else None
@@ -115,7 +115,7 @@ class Definitions:
         return refs_in(schema, self._schemas)
 
     def reached(self, refs: Sequence[str], room: int, detail: Detail) -> dict[str, bytes] | None:
-        """All members that ``refs`` lead to by name, nearest first; None if they take more than ``room`` bytes."""
+        """All members that ``refs`` lead to, by name, nearest first; None if they take more than ``room`` bytes."""
         queue = list(dict.fromkeys(refs))
         names = set(queue)
         members = {}
@@ -132,7 +132,7 @@ class Definitions:
         return members
 
     def is_endless(self, names: Iterable[str]) -> bool:
-        """Whether any of these leads to a definition that leads to itself."""
+        """Whether any of these leads to a definition within a cycle."""
         if self._endless is None:
             self._endless = _endless({name: set(schema.refs) for name, schema in self._schemas.items()})
         return not self._endless.isdisjoint(names)
@@ -157,7 +157,7 @@ class Definitions:
         return members
 
     def is_object(self, schema: bytes | msgspec.Raw) -> bool:
-        """Whether every value of an encoded schema is meant to be an object."""
+        """Whether every value of an encoded schema must be an object."""
         root = _root(schema)
         if isinstance(root, bool):
             return False
@@ -171,12 +171,13 @@ class Definitions:
         return any(map(self.is_object, root.all_of)) or (bool(choices) and all(map(self.is_object, choices)))
 
     def is_list(self, schema: bytes | msgspec.Raw) -> bool:
-        """Whether an encoded schema says itself that its values are lists."""
+        """Whether an encoded schema itself has the type of lists."""
         root = _root(schema)
         return isinstance(root, _Root) and bytes(root.type) in _LISTS
 
     def _names_object(self, name: str) -> bool:
-        """Works without recursion: hundreds of definitions may be nested, each in the one before."""
+        """Whether a definition names an object. It works without recursion, since hundreds of definitions may be
+        nested."""
         waiting = [] if name in self._objects else [name]
         while waiting:
             schema = self._schemas[waiting[-1]].json
@@ -203,15 +204,15 @@ def _in_place(schema: bytes | msgspec.Raw) -> Iterator[str]:
 def refs_in(schema: bytes, names: Container[str]) -> tuple[str, ...]:
     """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
 
-    A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
-    example, say) does too and costs a definition that is not needed.
+    A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. A ``$ref`` in data (in an
+    example, say) matches, too, and adds a needless definition.
     """
     found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
     return tuple(name for name in found if name in names)
 
 
 def _endless(waiting: dict[str, set[str]]) -> frozenset[str]:
-    """The names that are left when whatever leads nowhere is taken away, again and again; the sets are used up."""
+    """The names that remain after repeatedly removing names without references; the sets are used up."""
     referrers: dict[str, list[str]] = {}
     for name, refs in waiting.items():
         for ref in refs:
@@ -226,6 +227,6 @@ def _endless(waiting: dict[str, set[str]]) -> frozenset[str]:
 
 
 def says_object(schema: bytes) -> bool:
-    """Whether an encoded schema has ``"type":"object"`` at its root, in so many words."""
+    """Whether an encoded schema has exactly ``"type":"object"`` at its root."""
     root = _root(schema)
     return isinstance(root, _Root) and bytes(root.type) == _OBJECT

@@ -1,4 +1,4 @@
-"""Edits of a schema on its way into a tool: invisible characters go, and detail goes where there is no room."""
+"""Edits schemas for tools: removes invisible characters, and details if there is no room."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.openapi.schemas.choices import admit_several
 
 SHORT_PROSE = 120
-"""Characters of a description in a schema that is over its budget."""
+"""The most characters of a description in a schema that is over its budget."""
 LEFT_OUT = "Schema left out for its size; see the API's documentation."
-"""Stands in the description of what was made an open value."""
+"""The description of a schema that was replaced by an open value."""
 NEEDED = "Required if a body is sent."
-"""Stands at the end of the description of an argument without which an optional body cannot be sent."""
+"""The end of the description of an argument that an optional body requires."""
 _SMALL = 160
-"""Bytes of a subschema that is never worth leaving out."""
+"""A subschema of up to so many bytes is never left out."""
 _SMALL_ENUM = 2_000
-"""Bytes of a list of values that is kept as long as anything is: without it an argument means little."""
+"""An enumeration of up to so many bytes is kept as long as possible, since an argument means little without it."""
 
 _ONE = frozenset(
     {
@@ -34,7 +34,7 @@ _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$def
 _RESTRICTING = frozenset({"enum", "const", "minLength", "pattern", "allOf", "anyOf", "oneOf", "not", "$ref", "if"})
 """Keywords by which a schema may refuse empty text or null where its type does not."""
 _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-"""Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
+"""Keywords of JSON Schema 2020-12 with subschemas (core section 10); everything else is data and stays as it is."""
 
 _HOLDERS = _ONE | _NAMED | _LISTED
 STRICT = frozenset(
@@ -47,27 +47,27 @@ Edit = Callable[[dict[str, Any]], dict[str, Any]]
 
 decode = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
-"""Numbers keep the digits their author wrote."""
+"""Encodes JSON; numbers keep all their digits."""
 
 
 class Detail(enum.IntEnum):
-    """How much of a schema is told; each level drops what the one before it kept."""
+    """Levels of detail of a schema; each level drops more than the one before."""
 
     FULL = 0
     NO_EXAMPLES = 1
     SHORT = 2  # descriptions cut
-    LOOSE = 3  # and whatever fits keeps fitting when a part of the schema is left out
+    LOOSE = 3  # and without keywords that refuse more when a part of the schema is left out
 
 
 WHOLE = (Detail.FULL, Detail.NO_EXAMPLES, Detail.SHORT)
-"""The levels that still check everything."""
+"""The levels that keep all checks."""
 
 
 def cleaned(schema: bytes) -> bytes:
-    """An encoded schema as it is told: without ``xml``, which the writer of the body knows, and without invisible
-    characters (`unseen`); the same bytes where there is neither.
+    """An encoded schema without ``xml``, which only the writer of the body needs, and without invisible characters
+    (`unseen`); the same bytes if it has neither.
 
-    JSON text may spell such characters as escapes, so a backslash-u costs a second look.
+    JSON may spell such characters as escapes, so a backslash-u is examined further.
     """
     if b'"xml":{' in schema:
         schema = encode(rewritten(decode(schema), _without_xml))
@@ -106,14 +106,14 @@ def shallow(schema: JsonSchema, depth: int) -> JsonSchema:
 
 
 def opened(schema: JsonSchema) -> dict[str, Any]:
-    """The remainder of a schema that is left out: what `bare` keeps, and that it was left out."""
+    """The rest of a schema that is left out: the result of `bare`, with a note."""
     prose = schema.get("description") if isinstance(schema, dict) else None
     said = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})" if isinstance(prose, str) else LEFT_OUT
     return bare(schema) | {"description": said}
 
 
 def short_prose(said: str, limit: int) -> str:
-    """A description cut to a limit; that an argument is needed stays."""
+    """A description cut to a limit; the note that an argument is needed stays."""
     if not said.endswith(NEEDED):
         return text.line(said, limit) if limit else ""
     room = limit - len(NEEDED) - 1
@@ -128,13 +128,13 @@ def with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
 
 
 def or_empty(schema: bytes) -> bytes:
-    """An encoded schema that takes the empty text too."""
+    """An encoded schema that also accepts empty text."""
     decoded = decode(schema)
     return schema if _admits(decoded, "string") else encode({"anyOf": [decoded, {"const": ""}]})
 
 
 def or_null(schema: JsonSchema) -> JsonSchema:
-    """A schema that takes null too."""
+    """A schema that also accepts null."""
     if _admits(schema, "null"):
         return schema
     if isinstance(schema, dict) and isinstance(schema.get("type"), str) and _RESTRICTING.isdisjoint(schema):
@@ -143,8 +143,8 @@ def or_null(schema: JsonSchema) -> JsonSchema:
 
 
 def removable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A schema of what a merge patch holds: null removes a member, whatever the member's own schema is, at any depth of
-    objects; a list is replaced as it is (RFC 7396 section 2)."""
+    """The schema of a merge patch: at any depth of objects, null removes a member, whatever the member's schema is; a
+    list is replaced as a whole (RFC 7396 section 2)."""
     return {key: _removable_below(key, value, schema.get("required", ())) for key, value in schema.items()}
 
 
@@ -164,12 +164,12 @@ def _removable_below(key: str, value: Any, needed: Sequence[str]) -> Any:  # noq
 
 
 def removable_parts(schema: bytes) -> bytes:
-    """The same as `removable`, encoded before and after."""
+    """The same as `removable`, for encoded schemas."""
     return encode(removable(decode(schema)))
 
 
 def _admits(schema: JsonSchema, json_type: str) -> bool:
-    """Whether every value of a type surely fits, as far as its outermost level says."""
+    """Whether the outermost level certainly admits every value of a type."""
     if isinstance(schema, bool) or not schema:
         return schema is not False
     return json_type in schema.get("type", ()) and _RESTRICTING.isdisjoint(schema)
@@ -186,7 +186,7 @@ def bare(schema: JsonSchema) -> dict[str, Any]:
 
 
 def holds_schemas(schema: Mapping[str, Any]) -> bool:
-    """Whether there are schemas within a level."""
+    """Whether a level contains schemas."""
     if _HOLDERS.isdisjoint(schema):
         return False
     for key, value in schema.items():  # noqa: SIM110 - `any` takes longer, 100,000 times for 11,400 tools
@@ -196,8 +196,8 @@ def holds_schemas(schema: Mapping[str, Any]) -> bool:
 
 
 def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
-    """The schemas within one level: keyword, holder, key, schema. The holders become copies, for something else to be
-    put in."""
+    """The schemas within one level: keyword, holder, key, schema. The holders become copies, in which parts can be
+    replaced."""
     for keyword, value in [*keywords.items()]:
         if keyword in _ONE and isinstance(value, dict):
             yield keyword, keywords, keyword, value
@@ -210,7 +210,7 @@ def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]
 
 
 def _below(key: str, value: object, change: Callable[[Any], object]) -> object:
-    """A keyword's value with every schema in it changed."""
+    """A keyword's value with ``change`` applied to every schema in it."""
     if key in _ONE:
         return change(value)
     if key in _NAMED and isinstance(value, dict):
@@ -241,7 +241,8 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def unrestricted(schema: dict[str, Any], left_out: Container[str] = STRICT) -> dict[str, Any]:
-    """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
+    """A schema without keywords that refuse more when a subschema admits more: an open value fits every branch of
+    ``oneOf``."""
     loose = {key: value for key, value in schema.items() if key not in left_out}
     if "oneOf" in loose:
         admit_several(loose)
@@ -249,7 +250,7 @@ def unrestricted(schema: dict[str, Any], left_out: Container[str] = STRICT) -> d
 
 
 def unmatched(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without patterns; what is said of properties that fit none of them goes with them."""
+    """A schema without patterns of properties, and without rules for properties that match none of them."""
     others = {"pattern", "patternProperties"} | ({"additionalProperties"} if "patternProperties" in schema else set())
     return {key: value for key, value in schema.items() if key not in others}
 

@@ -1,7 +1,7 @@
-"""The beginning of a large value, in which what is wrong with the whole is looked for at a bounded price.
+"""The beginning of a large value, in which errors of the whole are searched at limited cost.
 
-jsonschema-rs copies a value into each error that is about it, and a choice has an error of each alternative: a list of
-a million numbers where one of 300 objects is expected took 47 s and 18 GB.
+jsonschema-rs copies a value into each error about it, and a choice has errors for each alternative. A list of a million
+numbers in place of one of 300 objects took 47 s and 18 GB.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 from openapi_mcp_server.openapi.json_schema import Error, Kind
 
 CHARACTERS_PER_VALUE = 2_000
-"""Characters of texts that are kept for each value: copying so many costs less than the rest of an error."""
+"""Characters of texts that are kept for each value. Copying so many costs less than the rest of an error."""
 LEVELS = 100
-"""Levels that are looked into: each takes three frames of the stack, and no document describes so many one by one."""
+"""The most levels that are searched. Each takes three frames of the stack, and no document describes so many."""
 
 Step = str | int
 Path = tuple[Step, ...]
 
 _OF_THE_OUTSIDE = frozenset({"required", "dependentRequired", "minItems", "minProperties", "minLength", "pattern"})
-"""Keywords that do not ask what is in the items and properties of a value."""
+"""Keywords that do not depend on the content of a value's items and properties."""
 
 
 class Excerpt:
-    """``value`` has about ``values`` values, the same as the whole if that has no more, and no more than ``levels``."""
+    """An excerpt: ``value`` has about ``values`` values (the whole value if it has no more) and at most ``levels``."""
 
     def __init__(self, whole: Any, values: int, levels: int = LEVELS) -> None:  # noqa: ANN401 - any JSON value
         self._values = values
@@ -34,7 +34,7 @@ class Excerpt:
         self.value = self._begun(whole, ())
 
     def is_certain(self, error: Error) -> bool:
-        """Whether the whole value has this error too."""
+        """Whether the whole value certainly has this error, too."""
         match error.kind:
             case Kind.Type() | Kind.AdditionalProperties() | Kind.MaxItems() | Kind.MaxProperties() | Kind.MaxLength():
                 return True

@@ -1,8 +1,8 @@
-"""The innermost part of a value that fits none of the schemas that it may have.
+"""Finds the innermost part of a value that fits none of its possible schemas.
 
-Errors of a value are made for every alternative of every level, and so multiply (`visits`); whether it fits is told at
-once. So the way to what is wrong goes down from the whole: to a member that fits none of the schemas by which
-anything may stand at its place, and on from there.
+Errors are made for every alternative of every level, and so multiply (`visits`), while the test whether a value fits is
+fast. So the search goes down from the whole value to a member that fits none of the possible schemas at its place, and
+continues from there.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from openapi_mcp_server.openapi import json_schema
 from openapi_mcp_server.openapi.pointers import DEFS
 
 WORK = 20_000
-"""Questions that are asked on the way, of which one about a large value counts as many: some 0.1 s. Where the way ends
-before that is wrong too, as all on it is."""
+"""The most tests of one search, about 0.1 s; a test of a large value counts as several. If the search ends early, its
+last part does not fit, either."""
 VALUES_OF_A_QUESTION = 20
 PART_BYTES = 2_000_000
-"""Bytes of schemas that are compiled on the way: each part of a schema may lead to all of it."""
+"""The most bytes of schemas that are compiled in one search, since each part of a schema may lead to all of it."""
 PARTS_KEPT = 128
-"""Compiled parts of schemas that are remembered."""
+"""The number of compiled parts of schemas that are remembered."""
 
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("then", "else")
@@ -34,14 +34,14 @@ Path = tuple[Step, ...]
 
 
 class Subschema(NamedTuple):
-    """A schema within another one, and where it is."""
+    """A schema within another one, and its place."""
 
     path: Path
     schema: Any
 
 
 class Wrong(NamedTuple):
-    """``place``: where the value is, ``value`` that fits none of ``parts``."""
+    """A ``value`` at ``place`` that fits none of ``parts``."""
 
     place: Path
     value: Any
@@ -49,7 +49,7 @@ class Wrong(NamedTuple):
 
 
 def innermost(value: Any, schema: bytes) -> Wrong:  # noqa: ANN401 - any JSON value
-    """``value`` does not fit ``schema``, which has its definitions in ``$defs``."""
+    """The innermost wrong part of ``value``, which does not fit ``schema``; its definitions are in ``$defs``."""
     whole = msgspec.json.decode(schema)
     wrong = Wrong((), value, (Subschema((), whole),))
     way = _Way(whole, schema)
@@ -59,7 +59,7 @@ def innermost(value: Any, schema: bytes) -> Wrong:  # noqa: ANN401 - any JSON va
 
 
 class _Way:
-    """The way down through one schema, and what it may still cost."""
+    """One search through a schema, and the cost that is left."""
 
     def __init__(self, whole: Any, encoded: bytes) -> None:  # noqa: ANN401 - any JSON value
         self._encoded = encoded
@@ -68,7 +68,7 @@ class _Way:
         self._asked: set[Path] = set()
 
     def below(self, wrong: Wrong) -> Wrong | None:
-        """The first member that fits nothing; None if there is none, or no work is left."""
+        """The first member that fits none of its schemas; None if there is none, or if the limit of work is reached."""
         applied = list(self._at_one_place(wrong.parts))
         for step, member in _members(wrong.value):
             if self._work <= 0:
@@ -89,7 +89,7 @@ class _Way:
         return not compiled(self._encoded, part.path).is_valid(value)
 
     def _at_one_place(self, parts: Iterable[Subschema]) -> Iterator[Subschema]:
-        """These schemas, and all others that apply to the same value through them."""
+        """These schemas, and all others that they apply to the same value."""
         seen: set[int] = set()
         left = list(parts)
         while left:
@@ -102,7 +102,7 @@ class _Way:
                     left.append(self._target(part))
 
     def _referred(self, part: Subschema) -> Subschema:
-        """The definition that a mere reference leads to, so that it is one for all of them."""
+        """The target of a schema that is only a reference, so that all such references share it."""
         for _ in self._definitions:
             if not isinstance(part.schema, dict) or list(part.schema) != ["$ref"]:
                 break
@@ -116,18 +116,18 @@ class _Way:
 
 @lru_cache(maxsize=PARTS_KEPT)
 def compiled(schema: bytes, path: Path) -> json_schema.Validator:
-    """The validator of a part of an encoded schema, in which it is the only member of ``allOf``."""
+    """The validator of a part of an encoded schema; the part becomes the only member of ``allOf``."""
     whole = msgspec.json.decode(schema)
     return json_schema.compiled({"allOf": [reduce(getitem, path, whole)], "$defs": whole.get("$defs", {})})
 
 
 def _key(part: Subschema) -> object:
-    """A key by which equal schemas are one, such as those that two alternatives have in common."""
+    """A key that is equal for equal schemas, such as those that two alternatives share."""
     return part.path[-1] if part.path[:1] == ("$defs",) and len(part.path) == 2 else msgspec.json.encode(part.schema)
 
 
 def _beside(part: Subschema) -> Iterator[Subschema]:
-    """The schemas within one that are about the same value, and refuse it where they do not fit."""
+    """The schemas within one that apply to the same value and can refuse it."""
     path, schema = part
     for keyword in _LISTS:
         yield from (Subschema((*path, keyword, index), each) for index, each in enumerate(schema.get(keyword, ())))
@@ -137,7 +137,7 @@ def _beside(part: Subschema) -> Iterator[Subschema]:
 
 
 def _of_member(part: Subschema, step: Step) -> Iterator[Subschema]:
-    """The schemas within one that are about a member of its value."""
+    """The schemas within one that apply to a member of its value."""
     path, schema = part
     if isinstance(step, int):
         first = schema.get("prefixItems", ())
@@ -158,7 +158,7 @@ def _members(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any JS
 
 
 def _count(value: Any, most: int) -> int:  # noqa: ANN401 - any JSON value
-    """The values within a value; some more than ``most`` where there are more."""
+    """The number of values within a value. Counting stops soon after ``most``."""
     count, left = 1, [value]
     while left and count <= most:
         inside = [member for _, member in _members(left.pop())]

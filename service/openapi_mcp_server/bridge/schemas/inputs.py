@@ -1,4 +1,4 @@
-"""A tool's inputSchema: the arguments beside each other, what they refer to below them, within a budget."""
+"""A tool's inputSchema: all arguments, followed by their definitions, within a budget."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from openapi_mcp_server.openapi.model import Schema
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
 _EXAMPLES = 2
 _EXAMPLE_BYTES = 56
-"""The most bytes of one example. With these bounds, examples make the lists of 132 published documents longer by what
-leaving ``additionalProperties`` out of each root makes them shorter."""
+"""The most bytes of one example. With these limits, the lists of 132 published documents become as much longer by
+examples as they become shorter without ``additionalProperties`` at each root."""
 _SAYING_VALUES = frozenset({"examples", "const"})
 _NUMBER_STARTS = tuple(bytes([each]) for each in b"-0123456789")
 CLOSED = b',"additionalProperties":false}'
-"""The end of every schema that arguments are checked by: what is not named is looked at apart. Clients are not told,
-since some model APIs refuse every tool whose root says it."""
+"""The end of every schema for the check of arguments; undeclared arguments are handled separately. Lists do not have
+it, since some model APIs refuse every tool with it at the root."""
 _UNLIMITED = 1 << 40
 _ARGUMENTS_TOLD = 1_024
-"""Arguments that are remembered as they are told: operations near each other share theirs. All of Microsoft Graph's are
+"""The number of listed arguments that are remembered, since neighbouring operations share them. Microsoft Graph has
 130,000, most of them used once."""
 _DEPTHS = (5, 4, 3, 2, 1, 0)
-"""Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
+"""Levels of an argument's own schema that are kept if the whole is too large, tried in this order."""
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -43,8 +43,8 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Pieces(CheckedSchema):
-    """An encoded schema of arguments as clients list it: properties and definitions, each with its name, and the names
-    of what is required. The root is an object and says so: MCP requires ``type``."""
+    """An encoded schema of arguments for lists: properties and definitions, each with its name, and the names of
+    required ones. The root has the type object, since MCP requires ``type``."""
 
     __slots__ = ("properties", "required")
     head: bytes
@@ -53,7 +53,7 @@ class Pieces(CheckedSchema):
     def __init__(
         self, properties: Sequence[bytes], required: bytes, definitions: tuple[bytes, ...] = (), head: bytes = b""
     ) -> None:
-        """``head``: all before the definitions, where it has been put together already."""
+        """``head``: all before the definitions, if it is put together already."""
         super().__init__(head or _head(properties, required), definitions, b"}")
         self.properties = properties
         self.required = required
@@ -63,13 +63,13 @@ class Pieces(CheckedSchema):
         return Pieces(self.properties, self.required, tuple(members.values()), self.head)
 
     def room(self, limit: int) -> int:
-        """Bytes that are left for definitions."""
+        """The bytes that are left for definitions."""
         return limit - len(self) - len(b',"$defs":{}')
 
 
 class InputSchema(msgspec.Struct, frozen=True, gc=False):
-    """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
-    reads. ``left_out`` says in words what did not fit; empty where everything did."""
+    """The listed schema (``told``), and the one for the check of arguments, which is closed and has parts that not
+    every client understands. ``left_out`` says in words what did not fit; empty if everything did."""
 
     told: Pieces
     checked: CheckedSchema
@@ -77,8 +77,8 @@ class InputSchema(msgspec.Struct, frozen=True, gc=False):
 
 
 class SchemaSource(msgspec.Struct, frozen=True):
-    """The definitions that arguments refer to, as they are and as they are told, which most are alike. ``graph`` knows
-    which of them lead to themselves."""
+    """The definitions of arguments, in exact and in listed form; most are equal in both. ``graph`` knows which of them
+    are in cycles."""
 
     graph: Definitions
     exact: Definitions
@@ -89,7 +89,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
-    """Definitions, of which ``graph`` has the same or those that they were made of."""
+    """The source of definitions; ``graph`` has the same definitions, or those that they were made from."""
     tell = lru_cache(_ARGUMENTS_TOLD)(Telling(schemas).told)
     edited = Edited(schemas, tell)
     reduce = lru_cache(_ARGUMENTS_TOLD)(reduced)
@@ -97,7 +97,7 @@ def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
-    """An encoded schema with a description of ours in place of its own, and ``deprecated`` beside it."""
+    """An encoded schema with our description instead of its own, and with ``deprecated``."""
     extra = (b'"description":' + encode(prose) if prose else b"") + (b',"deprecated":true' if deprecated else b"")
     if not extra:
         return schema
@@ -106,16 +106,16 @@ def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
     if schema.startswith(b"{") and b'"description"' not in schema and b'"deprecated"' not in schema:
         return b"{" + extra.lstrip(b",") + b"," + schema[1:]
     decoded = decode(schema)
-    if isinstance(decoded, bool):  # false: nothing can be said to it
+    if isinstance(decoded, bool):  # false: it can have no description
         return schema
     own = {"description": prose} if prose else {}
     return encode(decoded | own | ({"deprecated": True} if deprecated else {}))
 
 
 def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes:
-    """An encoded schema with the examples that stand beside it, where it says neither some nor which values there are.
+    """An encoded schema with the examples beside it, unless it has its own or lists its values.
 
-    In words beside a reference: clients take little else there.
+    Beside a reference an example is written in words, since clients accept little else there.
     """
     small = [msgspec.Raw(bytes(each)) for each in examples if _is_shown(bytes(each))][:_EXAMPLES]
     if not small:
@@ -131,7 +131,7 @@ def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes
 
 
 def _as_text(example: msgspec.Raw) -> msgspec.Raw:
-    """An example as text where it is a number: unquoted in YAML, a version is one."""
+    """An example as text, also if it is a number: an unquoted version is a number in YAML."""
     spelt = bytes(example)
     return msgspec.Raw(b'"' + spelt + b'"') if spelt[:1] in _NUMBER_STARTS else example
 
@@ -145,7 +145,7 @@ def _is_shown(example: bytes) -> bool:
 def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) -> InputSchema:
     """The schema of an object with exactly these arguments, in at most ``limit`` bytes if their names fit at all.
 
-    Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
+    Over the limit, these are left out in this order: examples, long descriptions, the deepest parts.
     """
     required = encode([argument.name for argument in arguments if argument.required])
     listed = [_told(each, definitions.tell) for each in arguments]
@@ -170,19 +170,19 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
 
 
 def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource) -> Mapping[str, bytes]:
-    """The definitions without cycles: one cycle takes the whole list of tools from some clients."""
+    """The definitions without cycles, since some clients lose the whole list of tools by one cycle."""
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
 def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
-    """All that the schemas say, cycles included."""
+    """The exact schema for the check, with cycles."""
     refs = [ref for argument in arguments for ref in argument.refs]
     members = definitions.exact.reached(refs, _UNLIMITED, detail) or {}
     return _checked(Pieces(_properties(arguments, detail, definitions), required), members)
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
-    """The nearest levels that fit; at the last resort every argument is its type and no more."""
+    """The outer levels that fit; in the last resort only the type of each argument."""
     decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         alone = Pieces([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()], required)
@@ -197,7 +197,7 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaS
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:
-    if detail is Detail.FULL:  # as most are: not remembered
+    if detail is Detail.FULL:  # the usual case, which is not remembered
         return [_property(argument.name, argument.schema) for argument in arguments]
     return [_property(argument.name, definitions.reduce(argument.schema, detail)) for argument in arguments]
 
@@ -211,6 +211,6 @@ def _checked(told: Pieces, members: Mapping[str, bytes]) -> CheckedSchema:
 
 
 def _head(properties: Sequence[bytes], required: bytes) -> bytes:
-    """All before the definitions."""
+    """The text before the definitions."""
     head = b'{"type":"object","properties":{%b}' % b",".join(properties)
     return head if required == b"[]" else b'%b,"required":%b' % (head, required)

@@ -1,4 +1,4 @@
-"""The limits of a schema in words: its bounds, its pattern, its default."""
+"""Writes the limits of a schema in words: its bounds, its pattern, its default."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LIMITS = {
     "maxItems": "at most {}", "pattern": "matches {}", "default": "default {}",
 }  # fmt: skip
 _NO_NEWS_FROM = 1_000
-"""A maximum of so many characters says nothing that a model would do otherwise."""
+"""A maximum of so many characters is not told, since it does not change what a model writes."""
 _VALUE_SHOWN = 60
 
 
 def limits(schema: Any) -> str:  # noqa: ANN401 - a decoded schema
-    """The limits of a schema that its type does not say; empty where there are none."""
+    """The limits of a schema beside its type; empty if there are none."""
     if not isinstance(schema, dict):
         return ""
     told = [form.format(value_shown(schema[key])) for key, form in _LIMITS.items() if key in schema]
@@ -27,7 +27,7 @@ def limits(schema: Any) -> str:  # noqa: ANN401 - a decoded schema
 
 
 def _lengths(least: float, most: float) -> Iterator[str]:
-    """``1 to 50 characters``."""
+    """Limits of length: ``1 to 50 characters``."""
     if most < _NO_NEWS_FROM:
         yield (
             f"{value_shown(least)} to {value_shown(most)} characters"
@@ -39,7 +39,7 @@ def _lengths(least: float, most: float) -> Iterator[str]:
 
 
 def value_shown(value: object) -> str:
-    """A value as JSON spells it, its beginning."""
+    """The beginning of a value as JSON."""
     return text.visible(
         text.shorten(exact_json.encode(value)[: 8 * _VALUE_SHOWN].decode(errors="ignore"), _VALUE_SHOWN)
     )

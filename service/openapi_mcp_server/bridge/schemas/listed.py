@@ -1,7 +1,7 @@
-"""The input schema that a list carries in place of one that is too long for it: as many of its parts as fit.
+"""Shortens an input schema that is too long for a list to as many parts as fit.
 
-What is required comes first, then the outermost; what is left out is an open value that says so. Descriptions of
-arguments are shortened last. Definitions stand where they are referred to, so that a part costs what it takes there.
+Required parts come first, then the outermost; a part that is left out becomes an open value with a note. Descriptions
+of arguments are shortened last. References are replaced by their targets, so that each part has its full cost.
 """
 
 from __future__ import annotations
@@ -35,44 +35,44 @@ from openapi_mcp_server.bridge.schemas.limits import value_shown
 from openapi_mcp_server.openapi.pointers import DEFS
 
 LISTED_BYTES = 8_000
-"""The most bytes of one input schema: with this bound 336 of 4,618 tools of fifteen published documents are shortened,
-and a list of Kubernetes' takes half. Models see the whole of a tool that they ask for."""
+"""The most bytes of one input schema in a list. It shortens 336 of 4,618 tools of fifteen published documents, and
+halves the list of Kubernetes. Models can ask for the whole schema of a tool."""
 MOST_VALUES, VALUES_TOLD = 40, 20
-"""How long an enumeration in a list may be, and how much is told of a longer one: it is told by its beginning."""
+"""The most values of an enumeration in a list, and the number of first values that are shown of a longer one."""
 SHORTENED = "(shortened)"
-"""Stands in the description of what was made an open value."""
+"""The mark in the description of a part that was replaced by an open value."""
 _MARK = SHORTENED.encode()
 _HOLE = msgspec.Raw(b"\0")
-"""Stands where a part goes while a level is encoded: no JSON text holds this byte."""
+"""The placeholder for a part while a level is encoded; no JSON text has this byte."""
 _LEVELS_KEPT = 512
-"""Levels that are kept for the tools that follow. With 4,096 a start with 11,400 tools takes 18 MiB more at most, and
-3 % less of its CPU."""
+"""The number of levels that are kept for the next tools. With 4,096 a start with 11,400 tools would take up to 18 MiB
+more, and 3 % less CPU."""
 _PROSE = (text.ARGUMENT_LIMIT, SHORT_PROSE, 0)
-"""Characters of an argument's description, tried in this order; what lies deeper has SHORT_PROSE."""
+"""The most characters of an argument's description, tried in this order; deeper descriptions have SHORT_PROSE."""
 _LEAST_COST = 16
-"""Bytes with less than which no part is worth a look."""
+"""With less room than this, no part is tried."""
 _LONG_ENUM = re.compile(rb'"enum":\[(?:[^\[\],]{0,200},){%d}' % MOST_VALUES)
 _UNTOLD = STRICT | {"$defs", "title", "description", "example", "examples"}
-"""Keywords that a level leaves out, and its description, which is told last."""
+"""Keywords that a level leaves out, and its description, which is added last."""
 _ALWAYS_TOLD = frozenset({"type", "description"})
-"""All that there is to most values, which are told as soon as their object is."""
+"""Values with only these keywords, as most have, are listed together with their object."""
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
 
 
 class Inner(msgspec.Struct, gc=False):
-    """A schema within another one, and where it goes: ``holder[key]``."""
+    """A schema within another one, and its place: ``holder[key]``."""
 
     holder: Any
     key: Any
     schema: JsonSchema
     is_needed: bool
-    is_deeper: bool  # a member, which is told after what stands beside its object
+    is_deeper: bool  # a member, which is added after the siblings of its object
     is_leaf: bool  # nothing is below it
     says_more: bool  # than it does without what is below it
 
 
 class Level(msgspec.Struct, gc=False):
-    """A schema without those in it. ``followed``: the definitions by name that its parts turned out to be."""
+    """A schema without its inner schemas. ``followed`` has the definitions, by name, that its parts refer to."""
 
     keywords: dict[str, Any]
     parts: list[Inner]
@@ -80,22 +80,22 @@ class Level(msgspec.Struct, gc=False):
 
 
 class Reader(Protocol):
-    """How schemas are told, and how many objects may be within each other."""
+    """The way to list schemas, and the most objects within each other."""
 
     levels: int
 
     def level(self, schema: JsonSchema, prose: int) -> Level:
-        """The outermost level, its description in ``prose`` characters."""
+        """The outermost level, with a description of at most ``prose`` characters."""
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
         """The level without its properties, items and other schemas below it."""
 
     def members(self, schema: JsonSchema) -> int:
-        """How many members its values have, as far as is known."""
+        """The known number of members of its values."""
 
 
 class InFull:
-    """Schemas in all keywords that shortened ones can have. Those within a level are no references any more."""
+    """Lists schemas in all keywords that shortened ones can have. Inner schemas are no references any more."""
 
     levels = LISTED_BYTES
 
@@ -129,7 +129,7 @@ class InFull:
         return 0 if isinstance(schema, bool) else len(schema.get("properties", ()))
 
     def _resolved(self, schema: dict[str, Any], followed: dict[str, JsonSchema | None]) -> dict[str, Any]:
-        """A reference as what it refers to; none leads back to itself."""
+        """The target in place of a reference; references here have no cycles."""
         while isinstance(reference := schema.get("$ref"), str):
             name = reference.removeprefix(DEFS)
             found = followed[name] = self._definitions.get(name)
@@ -140,7 +140,7 @@ class InFull:
 
 
 def _with_few_values(told: dict[str, Any]) -> dict[str, Any]:
-    """A long list of values in words, as far as a model needs it to know their kind."""
+    """A long enumeration in words, as far as a model needs it to know the kind of values."""
     values = told.get("enum", ())
     if len(values) <= MOST_VALUES:
         return told
@@ -154,7 +154,7 @@ def says_needed(schema: JsonSchema) -> bool:
 
 
 def _with_prose(told: dict[str, Any], own: Mapping[str, Any], prose: int) -> dict[str, Any]:
-    """Adds the description of ``own`` in so many characters."""
+    """Adds the description of ``own`` with at most ``prose`` characters."""
     said = own.get("description")
     if isinstance(said, str) and (shown := _line(said, prose)):
         told["description"] = shown
@@ -170,8 +170,8 @@ class Shortening(NamedTuple):
 
 
 class _Text(msgspec.Struct, gc=False):
-    """A level in bytes: what stands before, between and after its parts, and each of them as it is while it is open.
-    Many listings share one."""
+    """A level in bytes: the text before, between and after its parts, and each part as an open value. Many listings
+    share one."""
 
     between: list[bytes]
     parts: list[Inner]
@@ -180,7 +180,7 @@ class _Text(msgspec.Struct, gc=False):
 
 
 class _Told(msgspec.Struct, gc=False):
-    """A level, and what its parts are by now: bytes while they are open, levels after that."""
+    """A level and the current state of its parts: bytes while they are open, levels after that."""
 
     text: _Text
     parts: list[Any]
@@ -209,10 +209,10 @@ class _Told(msgspec.Struct, gc=False):
 
 
 class _Texts:
-    """Levels in bytes, each made once for all listings that tell it."""
+    """Levels in bytes, each made once for all listings."""
 
     def __init__(self, reader: Reader, definitions: Mapping[str, JsonSchema]) -> None:
-        """``definitions``: those that the reader follows."""
+        """``definitions`` are those that the reader follows."""
         self._reader = reader
         self._definitions = definitions
         self._known: dict[tuple[int, int, int], tuple[_Text, JsonSchema, Level]] = {}
@@ -222,7 +222,8 @@ class _Texts:
         return len(self._known)
 
     def of(self, schema: JsonSchema, prose: int, inner: int) -> _Text:
-        """A level with its description in ``prose`` characters, and those of its members in ``inner``."""
+        """A level with its description in at most ``prose`` characters, and those of its members in at most
+        ``inner``."""
         key = id(schema), prose, inner
         known = self._known.get(key)
         if known is not None and self._still_leads_to(known[2].followed):
@@ -250,13 +251,13 @@ class _Texts:
 
 
 _Waiting = tuple[bool, int, int, int, Inner, _Told, int]
-"""A part that is open so far, in the order in which parts are told: whether it is optional, its depth, its members (the
-small ones first), a number; the part, the level that it is in, its place among the parts of that. No class of its own:
-making one takes as long as all the rest, and there are 100,000 for 11,400 tools."""
+"""An open part. It sorts by whether it is optional, its depth, the number of its members (small ones first) and a
+running number. The part, its level and its place in that level follow. It is a tuple, since making objects of a class
+would double the time: there are 100,000 for 11,400 tools."""
 
 
 class _Growing:
-    """The parts of a schema that fit into a limit, one after another."""
+    """Adds parts of a schema one after another as long as they fit into a limit."""
 
     def __init__(self, texts: _Texts, root: JsonSchema, limit: int, prose: int) -> None:
         self._texts, self._prose = texts, prose
@@ -290,8 +291,8 @@ class _Growing:
             self._lacks_needed |= not is_optional
 
     def _within_room(self, part: Inner, depth: int, size: int) -> _Text | None:
-        """The level of a part, if there is room for it; what has none is found out once for each schema. ``size``: what
-        it takes while it is open."""
+        """The level of a part, if there is room for it. Schemas that are too large are remembered. ``size`` is the size
+        of the open part."""
         is_argument = depth == 1 and part.is_deeper
         key = id(part.schema), is_argument
         if depth >= self._texts.levels or self._costs.get(key, _LEAST_COST) > self._room:
@@ -310,7 +311,7 @@ class _Growing:
         return self._room >= 0 and not self._lacks_needed
 
     def whole(self, where: str) -> Shortening:
-        """The schema, which says at the first part that was left out where the rest is."""
+        """The schema. The first part that was left out says where the rest is."""
         for within, place in self._left_out[:1]:
             before, _, after = within.text.opened[place].rpartition(_MARK)
             within.parts[place] = before + encode(where)[1:-1] + after
@@ -323,8 +324,8 @@ class _Growing:
 
 
 class Listings:
-    """Shortened schemas of the tools of a document, which have definitions in common, and arguments: of those that
-    create or change one kind of Microsoft Graph's, most levels are the same."""
+    """Shortened schemas of the tools of a document, which share definitions and arguments. In Microsoft Graph, tools
+    that create or change the same kind share most levels."""
 
     def __init__(self) -> None:
         self._definitions: dict[str, JsonSchema] = {}
@@ -335,7 +336,8 @@ class Listings:
         return _Texts(InFull(self._definitions), self._definitions)
 
     def shortened(self, schema: Pieces, where: str, limit: int = LISTED_BYTES) -> bytes:
-        """In at most ``limit`` bytes, if its arguments fit at all. ``where`` says in words where the rest is told."""
+        """The schema in at most ``limit`` bytes, if its arguments fit at all. ``where`` says in words where the rest
+        is."""
         if len(self._texts) > _LEVELS_KEPT:
             self._decoded, self._texts = {}, self._no_texts()
         self._definitions.clear()
@@ -346,7 +348,7 @@ class Listings:
         return _listing(root, self._texts, where, limit).schema
 
     def _named(self, members: Iterable[bytes]) -> dict[str, JsonSchema]:
-        """Schemas by name; those that were here before are the same objects as then."""
+        """Schemas by name; equal ones are the same objects in each call."""
         named: dict[str, JsonSchema] = {}
         for member in members:
             if (known := self._decoded.get(member)) is None:
@@ -356,12 +358,12 @@ class Listings:
 
 
 def is_long(schema: Pieces, limit: int) -> bool:
-    """Whether a list tells a schema shortened."""
+    """Whether a list must shorten a schema."""
     return len(schema) > limit or _LONG_ENUM.search(schema.whole) is not None
 
 
 def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Shortening:
-    """A schema as ``reader`` tells it, likewise."""
+    """A shortened schema in the form of ``reader``."""
     return _listing(root, _Texts(reader, {}), where, limit)
 
 
@@ -375,7 +377,7 @@ def _listing(root: JsonSchema, texts: _Texts, where: str, limit: int) -> Shorten
 
 
 def _point(schema: Any, where: str) -> bool:  # noqa: ANN401 - any JSON value
-    """Says at the first mark where the rest is; false where nothing was left out."""
+    """Adds to the first mark where the rest is; returns False if nothing was left out."""
     if isinstance(schema, list):
         return any(_point(each, where) for each in schema)
     if not isinstance(schema, dict):

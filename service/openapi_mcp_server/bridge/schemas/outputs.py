@@ -1,4 +1,4 @@
-"""A tool's outputSchema: what every documented success looks like, if that can be said within a budget."""
+"""A tool's outputSchema: the form of every documented success, if it fits into a budget."""
 
 from __future__ import annotations
 
@@ -17,40 +17,38 @@ from openapi_mcp_server.openapi.model import MediaType, Operation, Response, Sch
 _ANY_TYPE = frozenset({"*/*", "application/*"})
 _WITHOUT_CONTENT = frozenset({"204", "205"})
 _HOPELESS = 3
-"""A schema this many times over its limit does not get under it by losing examples and prose."""
+"""A schema this many times over its limit would still be too long without examples and prose."""
 
 
 _UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
-"""A form that an answer may have instead of what is documented: clients refuse structuredContent that does not fit, and
-its absence (docs/adr/0008, docs/adr/0011)."""
+"""Alternative forms of an answer, since clients refuse structuredContent that is absent or does not fit (docs/adr/0008,
+docs/adr/0011)."""
 _SHARED_BYTES = 1_000
-"""Bytes of schemas that other operations may well answer with too: most are a reference."""
+"""The most bytes of schemas that are remembered for other operations; most are only a reference."""
 NOTE = "_note"
-"""The text beside an answer, of whatever kind that is."""
+"""The member for the notes about an answer of any kind."""
 _UNWRAP = "x-fastmcp-wrap-result"
-"""The keyword by which FastMCP's client knows that its caller wants what is under ``result``. It means nothing to
-others."""
+"""The keyword that tells FastMCP's client to return the value under ``result``. Other clients ignore it."""
 _SAYING_NOTHING = frozenset({b"{}", b"true", b'{"type":"object"}', b'{"type":["object","null"]}'})
-"""Schemas that are not told of answers: one that promises an object and no more is of no use to anybody (91 of 4,618
-tools)."""
+"""Output schemas that are left out, since the promise of any object is of no use (91 of 4,618 tools)."""
 _DETAILS = (Detail.FULL, Detail.SHORT)
-"""The level between these leaves out examples. Schemas of answers have none."""
+"""The levels of detail for answers. The level between them drops examples, which schemas of answers do not have."""
 _PROSE = frozenset({"title", "description"})
 _PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
-"""Keywords of an object that is nothing but its properties."""
+"""Keywords of an object that has only properties."""
 _keywords = msgspec.json.Decoder(dict[str, msgspec.Raw] | bool).decode
 _names = msgspec.json.Decoder(list[str]).decode
 
 
 class Outputs:
-    """The contracts of structuredContent of one document. Operations that answer alike share one."""
+    """The contracts of structuredContent of one document. Operations with equal answers share one."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._known: dict[tuple[object, ...], OutputContract | None] = {}
 
     def build(self, schemas: Sequence[Schema], limit: int, *, filterable: bool = False) -> OutputContract | None:
-        """The contract of an operation that answers with these; None where it would be too large."""
+        """The contract of an operation with these answers; None if it would be too large."""
         if sum(len(schema.json) for schema in schemas) > _SHARED_BYTES:
             return _built(schemas, self._definitions, limit, filterable=filterable)
         key = limit, filterable, *(bytes(schema.json) for schema in schemas)
@@ -62,7 +60,7 @@ class Outputs:
 def _built(
     schemas: Sequence[Schema], definitions: Definitions, limit: int, *, filterable: bool
 ) -> OutputContract | None:
-    """MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``."""
+    """Builds a contract. Up to 2025-11-25 MCP requires an object at the root, so other values go under ``result``."""
     encoded = [cleaned(bytes(schema.json)) for schema in schemas]
     wrapped = not all(definitions.is_object(schema) for schema in encoded)
     refs = tuple(ref for schema in schemas for ref in schema.refs)
@@ -87,10 +85,9 @@ def _built(
 
 
 def is_json_answer(media: MediaType, definitions: Definitions) -> bool:
-    """Tells whether an answer is JSON by its name, or, where that is a range for any type, by its schema: objects and
-    lists are JSON.
+    """Whether an answer is JSON by its type, or for a range of all types by its schema: objects and lists are JSON.
 
-    Some frameworks name no type at all of what they answer.
+    Some frameworks document their answers without any type.
     """
     if media.schema is None or media.is_stream or essence(media.name) not in _ANY_TYPE:
         return is_json(media.name)
@@ -98,10 +95,11 @@ def is_json_answer(media: MediaType, definitions: Definitions) -> bool:
 
 
 def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
-    """The schemas of all successes, once each; none if a success may be anything but JSON of a known schema.
+    """The schemas of all successes without repetitions; empty if any success may be something else than JSON of a known
+    schema.
 
-    A client refuses an answer without structuredContent from a tool that promises it, so a documented success
-    without content (204 beside 200, or any answer to HEAD) promises nothing. Nor does one that may be any object.
+    A client refuses an answer without structuredContent from a tool that promises it, so a documented success without
+    content (204 beside 200, or any answer to HEAD) leads to no promise, and neither does one that may be any object.
     """
     good = successes(operation.responses)
     media = [media for response in good for media in _asked_for(response, definitions)]
@@ -116,9 +114,9 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
 def _asked_for(response: Response, definitions: Definitions) -> list[MediaType]:
     """The media types of an answer without XML and text that repeat the schema of JSON. Accept asks for JSON first.
 
-    Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. If such an answer
-    still comes, it has a form of its own (docs/adr/0011). Other types are kept, because an API answers with them at
-    times: Kubernetes' watches are streams.
+    Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. If such an answer still
+    comes, it is undocumented (docs/adr/0011). Other types are kept, because APIs sometimes answer with them:
+    Kubernetes' watches are streams.
     """
     media = content_of(response)
     in_json = {bytes(each.schema.json) for each in media if each.schema is not None and is_json(each.name)}
@@ -130,8 +128,8 @@ def _is_beside(name: str) -> bool:
 
 
 def _is_said(schema: Schema | None, known: Container[bytes], definitions: Definitions) -> bool:
-    """Whether a schema is one of these, and describes an object or a list. A text means another form in each media
-    type."""
+    """Whether a schema is among the known ones, and describes an object or a list. A text has another form in each
+    media type."""
     if schema is None or (json := bytes(schema.json)) not in known:
         return False
     return definitions.is_object(json) or definitions.is_list(json)
@@ -145,8 +143,8 @@ def content_of(response: Response) -> Sequence[MediaType]:
 
 
 def successes(responses: Sequence[Response]) -> list[Response]:
-    """The answers of success; ``default``, where neither one nor a redirect is documented: it is for all statuses that
-    are not (Responses Object)."""
+    """The successes. If neither a success nor a redirect is documented, it is ``default``, which covers all
+    undocumented statuses (Responses Object)."""
     good = [response for response in responses if response.status.startswith("2")]
     if good or any(response.status.startswith("3") for response in responses):
         return good
@@ -154,7 +152,7 @@ def successes(responses: Sequence[Response]) -> list[Response]:
 
 
 def _plain(root: bytes, others: Sequence[str]) -> bytes | None:
-    """A documented object with its properties at the root, where clients look for them; None where it is more than its
+    """A documented object with its properties at the root, where clients look for them; None if it has more than
     properties."""
     keywords = _keywords(root)
     if not isinstance(keywords, dict) or not _is_plain(keywords, others):
@@ -165,7 +163,7 @@ def _plain(root: bytes, others: Sequence[str]) -> bytes | None:
 
 
 def _is_plain(keywords: Mapping[str, msgspec.Raw], others: Sequence[str]) -> bool:
-    """Whether an object takes any other member as it is, or once it is no longer closed."""
+    """Whether an object accepts any other member, at least after it is no longer closed."""
     if "properties" not in keywords or not keywords.keys() <= _PLAIN:
         return False
     properties = _keywords(keywords["properties"])
@@ -188,7 +186,7 @@ def _value(roots: Sequence[bytes], *, wrapped: bool, others: Sequence[str]) -> b
 
 
 def _object_root(schema: bytes) -> bytes:
-    """The same schema with the type that MCP wants at the root in so many words."""
+    """The same schema with an explicit type at the root, which MCP requires."""
     nullable = b'{"type":' + OBJECT_OR_NULL
     if schema.startswith(nullable):
         return b'{"type":"object"' + schema.removeprefix(nullable)

@@ -1,8 +1,8 @@
-"""Input schemas in the few keywords that every model API takes: type, description, enum, properties, required, items.
+"""Input schemas in the few keywords of every model API: type, description, enum, properties, required, items.
 
-Each refuses something else of JSON Schema (references, alternatives, ``const``, numbers in ``enum``, lists without
-``items``, objects without ``properties``), so the rest is told in words. Arguments are checked by the whole schema:
-this one only says less, and what it asks for as text is read as what it says.
+Each API refuses another part of JSON Schema (references, alternatives, ``const``, numbers in ``enum``, lists without
+``items``, objects without ``properties``), so the rest is written in words. Arguments are checked by the whole schema.
+This one only has less detail, and text in place of other values is read as JSON.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 MAX_LEVELS = 10
-"""Objects within each other (OpenAI, "Structured model outputs", limits of schemas)."""
+"""The most objects within each other (OpenAI, "Structured model outputs", limits of schemas)."""
 MAX_VALUES, MAX_VALUES_BYTES = 40, 2_000
-"""The most values of an enumeration, and their bytes; a longer one is told in words, as far as it fits."""
+"""The most values of an enumeration, and their most bytes; a longer one is written in words, as far as it fits."""
 _CHOICES = 100
-"""Alternatives that are put together into one schema, those within others counted."""
+"""The most alternatives that are merged into one schema, including nested ones."""
 _VALUES_SHOWN = 300
 _MEMBERS_SHOWN = 120
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
@@ -37,15 +37,15 @@ _KINDS = {
     "object": "an object", "array": "a list", "string": "text", "number": "a number", "integer": "a number",
     "boolean": "true or false",
 }  # fmt: skip
-"""Types as they are named in words. Of alternatives the first of these is told: it says the most."""
+"""Words for types. If alternatives have several types, the first of these is listed, since it says the most."""
 _NO_NEWS = frozenset({"int32", "int64", "float", "double"})
 _MARK = "_"
-"""Keyword by which a schema that grows says what its text stands for."""
+"""The internal keyword for the meaning of a text in an unfinished schema."""
 _ONLY_REFERENCE = frozenset({"$ref"})
 
 
 class Portable(NamedTuple):
-    """A schema, and how arguments that are written by it are read."""
+    """A schema, and the rules for reading arguments that are written by it."""
 
     schema: bytes
     spelling: Spelling
@@ -53,7 +53,7 @@ class Portable(NamedTuple):
 
 
 class _Plain(msgspec.Struct, frozen=True):
-    """One level of a schema in the keywords that are told. ``words`` stand after its description."""
+    """One level of a schema in portable keywords. ``words`` follow its description."""
 
     type: str
     prose: str
@@ -62,7 +62,7 @@ class _Plain(msgspec.Struct, frozen=True):
     properties: dict[str, JsonSchema] = {}
     required: tuple[str, ...] = ()
     items: JsonSchema | None = None
-    text_of: TextOf | None = None  # what its text stands for, where that is no text
+    text_of: TextOf | None = None  # the kind of value that its text stands for, if it is no text
 
     @property
     def is_leaf(self) -> bool:
@@ -89,7 +89,7 @@ def portable_schema(schema: bytes, where: str, limit: int) -> Portable:
 
 
 def _texts(told: dict[str, Any]) -> Texts:
-    """The places where text stands for something else, whose marks are taken away."""
+    """The places where text stands for other values; their marks are removed."""
     mark: TextOf | None = told.pop(_MARK, None)
     if mark is not None:
         return mark
@@ -101,7 +101,7 @@ def _texts(told: dict[str, Any]) -> Texts:
 
 
 def _legal(names: Collection[str]) -> dict[str, str]:
-    """Names by what arguments are named: letters, digits and underscores, no digit first."""
+    """Names by their legal spelling: letters, digits and underscores, no digit first."""
     legal: dict[str, str] = {}
     taken: set[str] = set()
     counts: Counter[str] = Counter()
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _chosen(own: dict[str, Any], branches: list[dict[str, Any]]) -> dict[str, Any]:
-    """One schema for ``own``, what stands beside alternatives, together with the alternatives."""
+    """One schema for ``own`` (the keywords beside the alternatives) and the alternatives."""
     if _type(own) == "object":
         return own | _of_objects([each for each in branches if _type(each) in {"object", ""}], own)
     kinds: dict[str, list[dict[str, Any]]] = {}
@@ -210,7 +210,7 @@ def _chosen(own: dict[str, Any], branches: list[dict[str, Any]]) -> dict[str, An
 
 
 def _of_objects(branches: Sequence[dict[str, Any]], own: Mapping[str, Any]) -> dict[str, Any]:
-    """An object with the members of all alternatives. Required are only those that each of them requires."""
+    """An object with the members of all alternatives. Only members that each of them requires are required."""
     members: dict[str, dict[bytes, JsonSchema]] = {}
     for each in (own, *branches):
         for name, part in each.get("properties", {}).items():
@@ -241,12 +241,12 @@ def _of_scalars(kinds: Mapping[str, Sequence[dict[str, Any]]]) -> tuple[str, dic
 
 
 def _listed(schema: Mapping[str, Any]) -> list[Any]:
-    """The values that a schema lists; none where it lists none."""
+    """The values that a schema lists; empty if it lists none."""
     return [schema["const"]] if "const" in schema else schema.get("enum", [])
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """The one type of a schema as far as it says one."""
+    """The single type of a schema, if it has one."""
     declared = schema.get("type", "")
     if isinstance(declared, list):
         return next((each for each in _KINDS if each in declared), "")
@@ -273,7 +273,7 @@ def _plain(schema: dict[str, Any]) -> _Plain:
 
 
 def _of_values(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The schema of the members of an object whose names are free."""
+    """The schema of an object's members with free names, in words."""
     others = schema.get("additionalProperties")
     if isinstance(others, dict) and (kind := _type(others)) in _KINDS:
         yield f"Each value is {_KINDS[kind]}."

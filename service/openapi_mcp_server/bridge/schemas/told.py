@@ -1,8 +1,8 @@
-"""A schema of arguments in keywords that clients take. Arguments are checked by the schema itself; lists have this one.
+"""Rewrites a schema of arguments for lists, in keywords that clients accept. Arguments are checked by the original.
 
-Frameworks that make classes or functions of tools lose a tool, or the whole list, for what is legal JSON Schema: of 30
-that were tried, four for ``type: [string, null]``, four for schemas that lead to themselves, two for a pattern that
-their own engine does not read, and model APIs refuse lists that do not say what is in them.
+Frameworks that turn tools into classes or functions lose a tool, or the whole list, because of legal JSON Schema. Of 30
+that were tried, four fail for ``type: [string, null]``, four for recursive schemas, two for a pattern that their own
+engine does not support. Model APIs refuse lists without ``items``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples"})
 _BESIDE_REFERENCE = frozenset({"$ref", "description", "default"})
-"""Keywords that clients which resolve references keep beside one."""
+"""Keywords beside a reference that clients keep when they resolve it."""
 
 _FORMATS = frozenset(
     {
@@ -31,16 +31,16 @@ _FORMATS = frozenset(
         "relative-json-pointer", "regex", "int32", "int64", "float", "double", "password",
     }
 )  # fmt: skip
-"""JSON Schema 2020-12 validation, section 7.3, and those of OpenAPI's registry that validators know."""
+"""Formats of JSON Schema 2020-12 (validation, section 7.3), and those of OpenAPI's registry that validators know."""
 _ENCODINGS = {"byte": "base64", "binary": "base64", "base64": "base64", "base64url": "base64url"}
-"""Formats of bytes that arguments have as text."""
+"""Formats of bytes that are text in arguments."""
 _NO_NEWS = frozenset(
     {"", "string", "text", "str", "integer", "int", "number", "boolean", "bool", "object", "array", "file"}
 )
-"""Formats that people write and that say no more than the type."""
+"""Common formats that say no more than the type."""
 MERGED_BYTES = 8 * 1024 * 1024
-"""The most bytes that references with other keywords beside them may add to all schemas of a document, since each is a
-copy: 300 kB asked for 150 MB. Of 148 published documents one needs 60 kB, the others a tenth of that."""
+"""The most bytes that references with further keywords may add to all schemas of a document, since each is a copy: 300
+kB became 150 MB. Of 148 published documents one needs 60 kB, the others a tenth of that."""
 _FORMAT_CHARACTERS = 60
 _PATTERN_CHARACTERS = 120
 
@@ -50,7 +50,7 @@ _DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
 _ALONE = re.compile(
     rb"\{(?:" + _DESCRIBED + rb',)?"\$ref":"#/\$defs/[A-Za-z0-9._-]+"(?:,' + _DESCRIBED + rb")?(?:\}|,\"default\":)"
 )
-"""A reference with nothing beside it that is not taken everywhere."""
+"""A reference without keywords beside it that some clients refuse."""
 
 _READ_EVERYWHERE = re.compile(
     r"""(?:
@@ -69,8 +69,8 @@ _READ_EVERYWHERE = re.compile(
     )*""",
     re.VERBOSE,
 )
-"""Regular expressions that JavaScript (with and without ``u``), Python and Rust read alike: no ``\\p{…}``, no flags, no
-escapes of what needs none. Each token begins in its own way, so that time is linear."""
+"""Regular expressions with the same meaning in JavaScript (with and without ``u``), Python and Rust: no ``\\p{…}``, no
+flags, no needless escapes. Each token has a different beginning, so that time is linear."""
 
 
 class Telling:
@@ -81,11 +81,11 @@ class Telling:
         self._left = MERGED_BYTES
 
     def told(self, schema: bytes) -> bytes:
-        """An encoded schema as models see it."""
+        """An encoded schema in its listed form."""
         return encode(rewritten(decode(schema), self._part)) if _is_worth_a_look(schema) else schema
 
     def _part(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Converts one level of a schema. Its parts follow later."""
+        """Converts one level of a schema without its parts."""
         if "$ref" in schema and "not" in schema:  # the base among its kinds, see `openapi.schemas.kinds`
             schema = {key: value for key, value in schema.items() if key != "not"}
         if isinstance(prose := schema.get("description"), str):
@@ -105,7 +105,7 @@ class Telling:
         return schema
 
     def _merged(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """A reference merged with its target. A target that leads to itself in the same way is not merged again."""
+        """A reference merged with its target. A recursive target is merged only once."""
         if self._left < 0:
             return _plain_reference(schema)
         merged = top_level(Schema(msgspec.Raw(encode(schema))), self._schemas)
@@ -114,7 +114,7 @@ class Telling:
 
 
 def _is_worth_a_look(schema: bytes) -> bool:
-    """Whether it may hold what is told otherwise than it is; most have none of it and stay as they are."""
+    """Whether the listed form of a schema may differ; most schemas stay as they are."""
     return (
         b'"type":[' in schema
         or b"null" in schema
@@ -127,22 +127,22 @@ def _is_worth_a_look(schema: bytes) -> bool:
 
 
 def _holds_markup(schema: bytes) -> bool:
-    """Whether there are characters that mark-up in descriptions holds, in the spelling of JSON."""
+    """Whether there are characters of mark-up in descriptions, as JSON spells them."""
     return b"<" in schema or b"&" in schema or b"\\n" in schema or b"](" in schema or b"**" in schema
 
 
 def _plain_reference(schema: dict[str, Any]) -> dict[str, Any]:
-    """A reference without what is not taken beside one; arguments are checked by it all the same."""
+    """A reference without keywords that clients refuse beside one; arguments are still checked by these."""
     return {key: value for key, value in schema.items() if key in _BESIDE_REFERENCE} if "$ref" in schema else schema
 
 
 def reads_everywhere(pattern: str) -> bool:
-    """Whether the engines of clients read a regular expression as ours does."""
+    """Whether a regular expression means the same in the engines of clients as in ours."""
     return _READ_EVERYWHERE.fullmatch(pattern) is not None
 
 
 def _without_null_as_a_type(schema: dict[str, Any]) -> dict[str, Any]:
-    """``type: [string, null]`` as alternatives, and null in an enumeration as one of them."""
+    """Turns ``type: [string, null]``, and null in an enumeration, into alternatives."""
     declared = schema.get("type")
     types = declared if isinstance(declared, list) else []
     values = schema.get("enum", ())
@@ -175,7 +175,8 @@ def _with_known_format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
-    """Names of properties likewise; where one pattern is left out, nothing can be said of other names."""
+    """Leaves out patterns that not all engines read. After one for names of properties, rules for other names are left
+    out, too."""
     known = {each: part for each, part in schema["patternProperties"].items() if reads_everywhere(each)}
     if len(known) == len(schema["patternProperties"]):
         return schema
@@ -184,8 +185,8 @@ def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
-    """Encoded definitions without cycles: where one would come back to itself, an open object that says so stands
-    instead. ``roots`` are the names that the arguments refer to."""
+    """Encoded definitions without cycles: a reference that would close a cycle becomes an open object with a note.
+    ``roots`` are the names that the arguments refer to."""
     back: dict[str, set[str]] = {}
     done: set[str] = set()
     for root in roots:
@@ -197,7 +198,7 @@ def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Defin
 def _walk(
     root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
 ) -> None:
-    """Depth first: a reference to a definition that is not done yet closes a cycle."""
+    """Walks depth first; a reference to a definition that is not finished closes a cycle."""
     way = {root: iter(definitions.refs_in(members[root]))}
     while way:
         name = next(reversed(way))

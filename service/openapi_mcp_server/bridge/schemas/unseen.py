@@ -1,10 +1,9 @@
-"""Text of a schema in characters that no reader sees: told in a form that everybody sees, or not at all.
+"""Handles invisible characters in a schema's text: they are shown in a visible form, or left out.
 
-Prose loses such characters. A value that is sent as it is written (``enum``, ``const``, ``default``, a pattern, the
-name of a property) cannot lose them and mean the same. It leaves its keyword and is told in the description in the
-spelling of JSON, ``"a\\u202eb"``: people see what models read, and a model that writes it so sends the very characters.
-What is then no longer checked here, the API checks. What only describes (``examples``, ``format`` and the rest) is left
-out.
+They are removed from prose. A value that is sent as written (``enum``, ``const``, ``default``, a pattern, the name of a
+property) would change its meaning without them. So it moves from its keyword to the description, in JSON's escapes:
+``"a\\u202eb"``. People then see what models read, and a model that writes it so sends the same characters. The server
+no longer checks such a value, but the API does. Other text (``examples``, ``format`` and so on) is left out.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from openapi_mcp_server.bridge import text
 _PROSE = frozenset({"description", "title", "$comment"})
 _SAID = {"enum": "One of", "const": "Always", "default": "By default", "pattern": "Pattern"}
 _SHOWN = 200
-"""Characters of what is told in words for one keyword."""
+"""The most characters of the words for one keyword."""
 _CONTROL = re.compile(r"(?<!\\)(?:\\\\)*\\u00")
-"""How JSON spells one, where the backslash is none of the text's own."""
+"""A control character in JSON's escapes, without an escaped backslash before it."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def hides(value: Any) -> bool:  # noqa: ANN401 - what JSON has
-    """Whether there is an invisible character anywhere in a value. Tabs and the ends of lines are none."""
+    """Whether a value has an invisible character anywhere. Tabs and line ends do not count."""
     encoded = _encode(value).decode()
     return _CONTROL.search(encoded) is not None or text.INVISIBLE.search(encoded) is not None
 
 
 def shown(schema: dict[str, Any], inner: frozenset[str], named: frozenset[str]) -> dict[str, Any]:
-    """One level of a decoded schema. ``inner`` are the keywords whose values are schemas or lists of them, ``named``
-    those that have schemas by names."""
+    """One level of a decoded schema without invisible characters. ``inner`` are the keywords with schemas or lists of
+    them, ``named`` those with schemas by name."""
     result: dict[str, Any] = {}
     words: list[str] = []
     for key, value in schema.items():
@@ -55,7 +54,7 @@ def shown(schema: dict[str, Any], inner: frozenset[str], named: frozenset[str]) 
 
 
 _OF_OTHERS = frozenset({"additionalProperties", "unevaluatedProperties"})
-"""Say something of properties that are not named, which some now are not."""
+"""Keywords about properties without a name here, which some properties have now lost."""
 
 
 def _of_names(key: str, value: dict[str, Any]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """JSON Schema 2020-12 by jsonschema-rs: linear-time patterns, nothing fetched, formats not asserted.
 
-What several schemas ask of a large value multiplies (`weight`), so each use has its bound.
+The work of several schemas on a large value multiplies (`weight`), so each use has a limit.
 """
 
 from __future__ import annotations
@@ -25,66 +25,68 @@ Validator = json_schema.Validator
 Kind = json_schema.Kind
 
 VALIDATORS_KEPT = 2_048
-"""Compiled input schemas that are remembered: one takes 1.3 kB per property, and many clients together call many tools.
-Where 1,222 tools are called in turn, 256 cost 200 µs a call, and more memory, in fragments."""
+"""The number of compiled input schemas that are remembered, since many clients together call many tools. One takes 1.3
+kB for each property. With 1,222 tools called in turn, 256 would cost 200 µs a call, and more memory by
+fragmentation."""
 FORMAT_VALIDATORS_KEPT = 16
-"""How many are kept of those that assert formats, for clients that write ``""`` for what is not given, and of parts of
-schemas."""
+"""The number of remembered validators that assert formats, for clients that write ``""`` for absent values, and of
+validators for parts of schemas."""
 MAX_ERRORS = 500
-"""Errors that are looked at of one value."""
+"""The most errors of one value that are read."""
 PATTERN_WORK = 1_000_000_000
-"""Bytes of a value times bytes of compiled patterns that may apply to it: 30 to 100 ms. A longer value is not matched
-with any pattern; the API does that."""
+"""The most work of patterns (bytes of a value times bytes of its compiled patterns): 30 to 100 ms. A longer value is
+not matched with any pattern; the API does that."""
 COMPILED_BYTES = 20_000_000
-"""The most bytes of all patterns of a schema: they take 1 ms a megabyte to compile. With more, none is."""
+"""The most bytes of all compiled patterns of a schema: compiling takes 1 ms a megabyte. Beyond it, no pattern is
+compiled."""
 SMALL_BYTES = 16_384
-"""Arguments that are checked without a second thought."""
+"""Arguments of up to this size are checked without estimating the work."""
 VALUE_WORK = 10_000_000
-"""Values times schemas that may apply to each: some 120 ms."""
+"""The most values times schemas that may apply to each: about 120 ms."""
 MULTIPLYING = 100_000
-"""Schemas that may apply at one place of a value, from which on it is looked at how many do. jsonschema-rs goes all
-ways to a definition anew, unless it is one that leads back to itself: where each of 30 names the next one twice, 300
-bytes took 100 s."""
+"""If more schemas may apply at one place of a value, those that do are counted. jsonschema-rs follows every path to a
+definition again, unless the definition is recursive: with 30 definitions that name the next one twice, 300 bytes took
+100 s."""
 ERROR_WORK = 4_000
-"""The same where errors are made: about 30 ms, in one call into C."""
+"""The most values times schemas for making errors: about 30 ms."""
 ERROR_VISITS = 2 * ERROR_WORK
-"""Visits of schemas where errors are made, alternatives of alternatives counted as often as they are met. Not all make
-one: schemas that only lead to others are counted as well."""
+"""The most visits of schemas for making errors; alternatives of alternatives count each time. Schemas that only lead to
+others count, too, although they make no errors."""
 QUICK_WORK = 500
-"""The same for arguments whose errors are made on the event loop: 4 ms."""
+"""The most values times schemas for making errors on the event loop: 4 ms."""
 LEAST_SEARCHED = 50
-"""Values that are searched for errors however many schemas there are."""
-COMPARISONS = 30_000
-"""Pairs of numbers that are compared (`digits`): 30 ms."""
+"""The number of values that are always searched for errors, whatever the number of schemas."""
 LEAST_OF_CHOICES = 20
-"""The same before fewer levels are searched."""
+"""The number of values that are searched before levels are left out."""
+COMPARISONS = 30_000
+"""The most pairs of numbers that are compared (`digits`): 30 ms."""
 
 _TOO_MANY_NUMBERS = (
     "The arguments hold too many numbers, or too long ones, to be compared with those of the tool's schema; give fewer,"
     " or fewer digits."
 )
 _LEVELS_OF_A_PART = 3
-"""Levels that are looked into of a part that is checked by itself."""
+"""The most levels of a part that is checked separately."""
 _STEP_LENGTH = 60
 _PLACE_LENGTH = 1_000
-"""Characters of a place that are told, and of each name in it."""
+"""The most characters of a place in a message, and of each name in it."""
 _OPEN_OR_CLOSED: Sequence[Any] = ({}, {"not": {}}, True, False)
 
 
 class Failure(Protocol):
-    """A value that does not fit, and where; an error of jsonschema-rs is one."""
+    """A value that does not fit, and its place; an error of jsonschema-rs is one."""
 
     @property
     def instance_path(self) -> Sequence[str | int]:
-        """Where the value is."""
+        """The place of the value."""
 
     @property
     def schema_path(self) -> Sequence[str | int]:
-        """Where the keyword is, references followed."""
+        """The place of the keyword, with references followed."""
 
     @property
     def kind(self) -> Kind:
-        """The keyword, and what it says."""
+        """The keyword, and its details."""
 
     @property
     def instance(self) -> Any:  # noqa: ANN401 - any JSON value
@@ -92,7 +94,7 @@ class Failure(Protocol):
 
 
 class _Below(msgspec.Struct, frozen=True):
-    """An error of a value that was checked by itself, told from the whole."""
+    """An error of a part that was checked separately, with places relative to the whole."""
 
     instance_path: list[str | int]
     schema_path: list[str | int]
@@ -107,7 +109,7 @@ def _compiled(schema: bytes) -> Validator:
 
 @lru_cache(maxsize=VALIDATORS_KEPT)
 def _pattern_reach(schema: bytes) -> float:
-    """The longest value, in bytes, that is matched with the schema's patterns."""
+    """The size in bytes up to which a value is matched with the schema's patterns."""
     if b'"pattern' not in schema:
         return float("inf")
     found = weight.of(schema)
@@ -116,17 +118,18 @@ def _pattern_reach(schema: bytes) -> float:
 
 @lru_cache(maxsize=VALIDATORS_KEPT)
 def _without_patterns(schema: bytes) -> bytes:
-    """An encoded schema that takes more: no pattern, nor what would refuse more without it."""
+    """An encoded schema that accepts more: without patterns, and without keywords that would then refuse more."""
     return edits.encode(edits.rewritten(edits.decode(edits.reduced(schema, edits.Detail.LOOSE)), edits.unmatched))
 
 
 def compiled(schema: bytes, size: int = 0) -> Validator:
-    """The validator of an encoded schema for a value of ``size`` bytes. Patterns were tried when it was read."""
+    """The validator of an encoded schema for a value of ``size`` bytes. Patterns were tested when the document was
+    read."""
     return _compiled(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
 
 
 def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
-    """Raises ArgumentError for arguments of so many values that checking them would take too long."""
+    """Raises ArgumentError for arguments with so many values that the check would take too long."""
     if compares_too_much(values, schema, text):
         raise ArgumentError(_TOO_MANY_NUMBERS)
     if len(text) <= SMALL_BYTES:
@@ -140,7 +143,7 @@ def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
 
 
 def multiplies(value: object, schema: bytes) -> bool:
-    """Whether alternatives of alternatives make it too much to tell whether a value fits."""
+    """Whether the check of a value would take too long because of alternatives of alternatives."""
     if weight.of(schema).schemas <= MULTIPLYING:  # as of nearly all
         return False
     return Visits(schema, VALUE_WORK).of(value, LEVELS) >= VALUE_WORK
@@ -160,7 +163,7 @@ def compares_too_much(value: object, schema: bytes, text: bytes | None = None) -
 
 
 def can_explain(schema: bytes, value: object, wrong: int) -> bool:
-    """Whether the errors of a value may be asked for, so many parts of which are wrong."""
+    """Whether errors may be made for a value with so many wrong parts."""
     if wrong * weight.of(schema).errors > ERROR_WORK:
         return False
     return not _has_choices(schema) or Visits(schema, ERROR_VISITS).of(value, LEVELS) < ERROR_VISITS
@@ -180,10 +183,12 @@ def _has_choices(schema: bytes) -> bool:
 
 def affordable(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
     """The part of a value that is searched for errors."""
-    visits = Visits(schema, ERROR_VISITS) if _has_choices(schema) else None
-    for values in (max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).errors), LEAST_OF_CHOICES):
-        begun = Excerpt(whole, values)
-        if visits is None or visits.of(begun.value, LEVELS) < ERROR_VISITS:
+    values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).errors)
+    if not _has_choices(schema):
+        return Excerpt(whole, values)
+    visits = Visits(schema, ERROR_VISITS)
+    for begun in (Excerpt(whole, values), Excerpt(whole, LEAST_OF_CHOICES)):
+        if visits.of(begun.value, LEVELS) < ERROR_VISITS:
             return begun
     least, most = 0, LEVELS  # the levels that can be afforded lie between
     while most - least > 1:
@@ -209,7 +214,7 @@ def _compiled_with_formats(schema: bytes) -> Validator:
 def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     """The first errors of a value that took ``size`` bytes; empty if it fits.
 
-    Raises ArgumentError where it does not fit and its beginning does not show why.
+    Raises ArgumentError if it does not fit and its beginning does not show the reason.
     """
     if compares_too_much(values, schema):  # numbers that were read in texts are among them
         raise ArgumentError(_TOO_MANY_NUMBERS)
@@ -223,7 +228,7 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
 
 
 def _of_innermost(values: dict[str, Any], schema: bytes) -> list[Failure]:
-    """The errors of the innermost part of a value that is wrong. Raises ArgumentError where it does not show why."""
+    """The errors of the innermost wrong part of a value. Raises ArgumentError if it does not show the reason."""
     wrong = innermost.innermost(values, schema)
     found: list[Failure] = []
     if wrong.place and len(wrong.parts) == 1:
@@ -238,7 +243,7 @@ def _of_innermost(values: dict[str, Any], schema: bytes) -> list[Failure]:
 
 
 def place_of_wrong(value: Any, schema: bytes) -> str:  # noqa: ANN401 - any JSON value
-    """Where a value does not fit, whatever is wrong there."""
+    """The place where a value does not fit, for any error."""
     return _told(innermost.innermost(value, schema).place)
 
 
@@ -247,15 +252,15 @@ def _told(place: Iterable[str | int]) -> str:
 
 
 def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
-    """The first errors where formats are asserted too, in as much of the arguments as is searched for errors."""
+    """The first errors with asserted formats, in the part of the arguments that is searched for errors."""
     begun = affordable(values, schema)
     validator = _compiled_with_formats(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
     return islice(validator.iter_errors(begun.value), MAX_ERRORS)
 
 
 def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
-    """An error, or those of the values that it is about: jsonschema-rs says of ``unevaluatedProperties: {…}`` only
-    which properties do not fit it."""
+    """An error, or the errors of the values in it. For ``unevaluatedProperties: {…}`` jsonschema-rs only names the
+    properties that do not fit."""
     match error.kind:
         case Kind.UnevaluatedProperties(unexpected=names):
             validator = _of_the_rest(schema, tuple(error.schema_path))
@@ -269,7 +274,7 @@ def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
 
 @lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)
 def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None:
-    """The validator of a part of a schema; None where that says only whether anything may be there."""
+    """The validator of a part of a schema; None if the part is a boolean."""
     rest = reduce(getitem, path, msgspec.json.decode(schema))
     return None if rest in _OPEN_OR_CLOSED else innermost.compiled(schema, path)
 
@@ -280,8 +285,8 @@ def _below(
     schema_path: Sequence[str | int],
     validator: Validator,
 ) -> Iterator[Failure]:
-    """The errors of a part of a value, told from the whole. ``schema_path``: where the part's schema is, which is the
-    only member of ``allOf`` in what was compiled."""
+    """The errors of a part of a value, with places relative to the whole. ``schema_path`` is the place of the part's
+    schema, which was compiled as the only member of ``allOf``."""
     begun = Excerpt(value, LEAST_SEARCHED, _LEVELS_OF_A_PART)
     for inner in filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS)):
         path = list(inner.schema_path)

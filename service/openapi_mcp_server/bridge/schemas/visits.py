@@ -1,8 +1,8 @@
-"""How often the parts of a schema are visited where errors are made of a value: the product of the alternatives on the
-way, since jsonschema-rs makes the errors of every alternative of every level.
+"""Counts the visits of a schema's parts when errors are made: the product of the alternatives on the path, since
+jsonschema-rs makes the errors of every alternative of every level.
 
-Two alternatives that lead back to themselves double at each level: 488 bytes of arguments, 18 levels deep, took longer
-than half a minute (`is_valid` takes each pair of schema and value once, and no time). Here each pair is counted once.
+Two recursive alternatives double at each level: 488 bytes of arguments, 18 levels deep, took longer than half a minute.
+(`is_valid` visits each pair of schema and value once, and is fast.) Here each pair is computed once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from openapi_mcp_server.openapi.pointers import DEFS
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("not", "if", "then", "else", "propertyNames")
 PAIRS = 100_000
-"""Pairs of a schema and a value that are counted, 5 µs and 400 bytes each; with more, there are too many visits."""
+"""The most pairs of a schema and a value that are counted, with 5 µs and 400 bytes each; beyond it there are too many
+visits."""
 _OTHERS = ("additionalProperties", "unevaluatedProperties")
 _REST = ("items", "contains", "unevaluatedItems")
 
 
 class Visits:
-    """The visits of an encoded schema that has its definitions in ``$defs``, up to ``most``."""
+    """The visits of an encoded schema with its definitions in ``$defs``, up to ``most``."""
 
     def __init__(self, schema: bytes, most: int) -> None:
         self._schema = msgspec.json.decode(schema)
@@ -32,8 +33,7 @@ class Visits:
         self._known: dict[tuple[int, int, int], int] = {}
 
     def of(self, value: Any, levels: int) -> int:  # noqa: ANN401 - any JSON value
-        """The visits of a value that is looked into for so many levels; ``most`` where there are more, or where it
-        takes too long to count them."""
+        """The visits of a value, down to so many levels; ``most`` if there are more, or if counting takes too long."""
         self._known.clear()
         try:
             return self._of(self._schema, value, levels)
@@ -65,7 +65,7 @@ class Visits:
         return 1
 
     def _parts(self, schema: dict[str, Any], value: Any, levels: int) -> Iterator[tuple[Any, tuple[Any, int]]]:  # noqa: ANN401 - any JSON value
-        """The schemas that a schema leads to, and the value and the levels that each gets."""
+        """The schemas that a schema leads to, each with its value and the levels that are left."""
         same = (value, levels)
         if isinstance(name := schema.get("$ref"), str):
             yield self._definitions.get(name.removeprefix(DEFS)), same

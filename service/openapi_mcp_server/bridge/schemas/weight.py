@@ -1,8 +1,8 @@
-"""How much work a schema makes of a value: what several schemas and patterns ask of the same text multiplies.
+"""Estimates the work of a schema on a value, which multiplies if several schemas and patterns apply to the same text.
 
-jsonschema-rs looks at a value once for each schema that applies at its place (12 ns), and keeps a copy of the value
-for each error of each alternative (7 µs and the copy). A pattern costs by its size: 0.03 to 0.1 ns for each byte of
-text and byte of its compiled form where the text visits every state.
+jsonschema-rs visits a value once for each schema at its place (12 ns), and keeps a copy of the value for each error of
+each alternative (7 µs and the copy). A pattern costs by its size: 0.03 to 0.1 ns for each byte of text times each byte
+of its compiled form, if the text visits every state.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from openapi_mcp_server.openapi import json_schema
 from openapi_mcp_server.openapi.pointers import DEFS
 
 KEPT = 2_048
-"""Schemas whose weight is remembered, as many as compiled ones."""
+"""The number of schemas whose weight is remembered, the same as of compiled ones."""
 PATTERN_SIZES = tuple(1_000 << doubled for doubled in range(9))
-"""Limits that a pattern's compiled form is tried with, in bytes. Of 182 in published documents, 176 fit into 8,000."""
+"""Sizes in bytes that are tried as limits of a pattern's compiled form. Of 182 in published documents, 176 fit into
+8,000."""
 
 _REFERENCE = re.compile(rb'"\$ref":"#/\$defs/([^"]+)"')
 _AT_THE_SAME_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas")
@@ -31,17 +32,18 @@ _BELOW = (
 _CHOOSES = re.compile(rb'"(?:enum|const)":')
 _HAS_NUMBERS = re.compile(rb'"(?:enum":\[(?>(?:"[^"\\]*+(?:\\.[^"\\]*+)*+",|true,|false,|null,)*)|const":)-?[0-9]')
 _ONE_OF_THEM = frozenset({"properties", "prefixItems"})
-"""Keywords whose schemas each have a place of their own."""
+"""Keywords whose schemas apply to different places."""
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 OPTIONS_OF_AN_ERROR = 16
-"""Values to choose from that take as much memory as an error: 100 bytes each. Every error has a copy of all."""
+"""The number of values to choose from that take as much memory as an error, since each error has a copy of all: 100
+bytes each."""
 
 JsonSchema = Mapping[str, Any]
 
 
 class Weight(NamedTuple):
-    """The most that applies at one place: schemas, bytes of compiled patterns, values to choose from.
-    ``all_patterns``: bytes of all."""
+    """The most schemas, bytes of compiled patterns, and values to choose from, at one place. ``all_patterns`` are the
+    bytes of all patterns."""
 
     schemas: int
     patterns: int = 0
@@ -76,7 +78,7 @@ class _Places(NamedTuple):
 
 @lru_cache(KEPT)
 def of(schema: bytes) -> Weight:
-    """The weight of an encoded schema that is compiled by itself, with its definitions in ``$defs``."""
+    """The weight of an encoded schema with its definitions in ``$defs``."""
     decoded = msgspec.json.decode(schema)
     if not isinstance(decoded, dict):
         return Weight(1)
@@ -127,7 +129,7 @@ def _heaviest(schema: JsonSchema, own: Callable[[JsonSchema], int]) -> int:
 
 
 def _places(schema: Any, own: Callable[[JsonSchema], int], known: Mapping[str, _Places]) -> _Places:  # noqa: ANN401 - any JSON value
-    """A definition that is not ``known`` leads back to where it is asked for, so it adds nothing at this place."""
+    """The places of a schema. A definition that is not ``known`` closes a cycle, so it adds nothing here."""
     if not isinstance(schema, dict):
         return _Places(1, 0)
     here = own(schema)
@@ -156,7 +158,8 @@ def _parts(schema: JsonSchema, keyword: str) -> Iterable[Any]:
 
 
 def _leaves_first(definitions: Mapping[str, Any]) -> list[str]:
-    """Each after those it refers to, as far as no circle forbids it. Without recursion: rows of 800 fit into a tool."""
+    """The definitions, each after those that it refers to, except for cycles. It works without recursion, since a tool
+    can have chains of 800."""
     refs = {name: references(part) for name, part in definitions.items()}
     ordered: dict[str, None] = {}
     entered: set[str] = set()
@@ -176,13 +179,13 @@ def references(schema: object) -> Sequence[str]:
 
 
 def _own(schema: JsonSchema) -> list[str]:
-    """The patterns that a schema itself has its value or its names matched with."""
+    """The patterns that a schema itself applies to its value or to names."""
     pattern, named = schema.get("pattern"), schema.get("patternProperties")
     return [*([pattern] if isinstance(pattern, str) else []), *(named if isinstance(named, dict) else ())]
 
 
 def _patterns(schema: object) -> set[str]:
-    """All patterns in a schema, with some texts that only look like one."""
+    """All patterns in a schema, and some texts that only look like one."""
     found: set[str] = set()
     parts = [schema]
     while parts:
@@ -197,7 +200,7 @@ def _patterns(schema: object) -> set[str]:
 
 @lru_cache(4_096)
 def _size(pattern: str) -> int:
-    """The least of the limits that its compiled form fits into; the last one for what fits into none."""
+    """The smallest limit that its compiled form fits into, or the last one if it fits into none."""
     for limit in PATTERN_SIZES:
         if json_schema.is_pattern(pattern, pattern_bytes=limit):
             return limit

@@ -1,1 +1,1 @@
-"""Operations found by words, for catalogs that are too large to be listed."""
+"""Finds operations by words, for catalogs that are too large to be listed."""

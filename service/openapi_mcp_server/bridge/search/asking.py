@@ -1,4 +1,4 @@
-"""The arguments of the four tools of search mode, as models and frameworks write them."""
+"""Reads the arguments of search mode's four tools, in all forms that models and frameworks write."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.errors import ArgumentError
 
 DEFAULT_LIMIT = 5
-"""Hits: with five 90 in 100 new questions are answered, with ten 93."""
+"""The default number of hits: five answer 90 in 100 new questions, ten 93."""
 _QUERY_CHARACTERS = 2_000
-"""Characters of a query or a name that are looked at; what is longer is neither a question nor a place."""
+"""The most characters of a query or a name that are read; a longer text is neither a question nor a place."""
 _SHOWN = 120
 _NAMED = 5
-"""Unknown arguments that an error names."""
+"""The most unknown arguments that an error names."""
 _WRONG = re.compile(r"Expected `([^`]*)`, got `([^`]*)` - at `\$\.(\w+)`")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _KINDS = {"str": "text", "int": "a number", "float": "a number", "array": "a list", "object": "an object"}
@@ -49,7 +49,7 @@ class Operate(msgspec.Struct, frozen=True):
 
 
 class AskedOperation(Operate, frozen=True):
-    """``beside``: what else stands there."""
+    """The arguments of a call; ``beside`` has the other members."""
 
     beside: dict[str, msgspec.Raw] = {}
 
@@ -59,9 +59,9 @@ _OF_OPERATE = frozenset(Operate.__struct_fields__)
 
 
 def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
-    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them, and
-    null is as good as nothing: CrewAI and mcp-use give it for all that a model leaves out. Those of an operation are
-    left as they are, and may be large."""
+    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them.
+    Null counts as absent, since CrewAI and mcp-use send it for all arguments that a model leaves out. An operation's
+    own arguments stay as they are, and may be large."""
     given = bytes(arguments or b"{}")
     try:
         return msgspec.json.decode(_without_nulls(given) if b"null" in given else given, type=kind, strict=False)
@@ -71,7 +71,7 @@ def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
 
 
 def read_search(arguments: msgspec.Raw | None) -> Search:
-    """The arguments of a search, whose cost is bounded: what is too long to be a question is cut."""
+    """The arguments of a search. A text that is too long for a question is cut, to limit the cost."""
     asked = read(Search, arguments)
     return msgspec.structs.replace(asked, query=asked.query[:_QUERY_CHARACTERS])
 
@@ -86,7 +86,7 @@ def _short(asked: Named) -> Named:
 
 
 def _in_words(error: str, given: bytes, known: Sequence[str]) -> str:
-    """An error of msgspec as one of ours."""
+    """An error of msgspec in our words."""
     if found := _WRONG.search(error):
         expected, got, name = found.groups()
         return f"{name}: expected {_KINDS.get(expected, expected)}, got {_KINDS.get(got, got)}"

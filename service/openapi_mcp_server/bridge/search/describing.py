@@ -1,4 +1,4 @@
-"""One operation, described so that a model can call it: a line for every argument, the types below, then the answer."""
+"""Describes one operation so that a model can call it: a line for every argument, then the types, then the answer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from openapi_mcp_server.errors import ArgumentError
 
 TYPES_CHARACTERS = 6_000
 ARGUMENTS_CHARACTERS = 12_000
-"""The most characters of all arguments; further ones are named."""
+"""The most characters of all arguments; further arguments are only named."""
 _NAMES_SHOWN = 60
 
 
 def described(tool: Tool, type_name: str = "") -> str:
-    """The operation, or one of its arguments and types. Raises ArgumentError for a type that it does not have."""
+    """The description of an operation, or of one of its arguments or types. Raises ArgumentError for an unknown
+    type."""
     within = contract(tool.input.schema)
     if type_name:
         return "\n".join(_one(tool, within, type_name))
@@ -27,7 +28,7 @@ def described(tool: Tool, type_name: str = "") -> str:
 
 
 def argument_lines(tool: Tool, names: list[str]) -> str:
-    """Some of the arguments, for a call that had them wrong."""
+    """The lines of some arguments, for a call with errors in them."""
     within = contract(tool.input.schema)
     types, first = Types(), needed(tool)
     told = [
@@ -63,7 +64,7 @@ def _arguments(tool: Tool, within: Contract) -> Iterator[str]:
 
 
 def _types(types: Types, within: Contract) -> Iterator[str]:
-    """The types that were referred to, and those that they refer to, the nearest first."""
+    """The types that were mentioned, and those that they refer to, the nearest first."""
     size = 0
     done: set[str] = set()
     while waiting := [name for name in types.met if name not in done]:

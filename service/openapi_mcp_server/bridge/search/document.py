@@ -1,5 +1,5 @@
-"""An OpenAPI document of the operations that a caller may call, made of their tools: what is hidden from him, fixed by
-an override or secret is not in it, since tools do not have it."""
+"""An OpenAPI document of the operations that a caller may call, made from their tools. It has nothing that is hidden,
+fixed by an override or secret, since tools do not have it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from openapi_mcp_server.openapi.pointers import escaped
 
 MEDIA_TYPE = "application/json"
 VERSION = "3.2.0"
-"""The one that has a place for every method, and for a query that is one argument."""
+"""OpenAPI 3.2 has a place for every method, and for a query that is one argument."""
 DOCUMENT_BYTES = 300_000
-"""The bytes of the schemas that it is made of: in 10 ms, and about what a model can be shown at all."""
+"""The most bytes of its schemas: they take 10 ms, and a model can hardly be shown more."""
 _OPERATION_BYTES = 500
 _PATH_ITEM = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "QUERY"})
 _REFERENCE = re.compile(rb'"\$ref":"#/\$defs/([^"]*)"')
@@ -29,7 +29,7 @@ _ABOUT = (
 
 
 class _Parts(msgspec.Struct, frozen=True):
-    """A schema whose parts are left as they are."""
+    """A schema with undecoded parts."""
 
     properties: dict[str, msgspec.Raw] = {}
     definitions: dict[str, msgspec.Raw] = msgspec.field(default={}, name="$defs")
@@ -45,7 +45,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def with_document(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list[str]:
-    """The APIs whose document is small enough to be read."""
+    """The APIs with a document that is small enough."""
     sizes: dict[str, int] = {}
     for tool in tools.values():
         answer = tool.output or tool.answers
@@ -71,8 +71,8 @@ def document(api: ApiSummary, tools: Iterable[Tool]) -> str:
 
 
 def _place(paths: dict[str, dict[str, Any]], tool: Tool) -> dict[str, Any]:
-    """The object that the operation is a member of. Where two have one path and method (their paths differ behind "#"),
-    the second says so in its path."""
+    """The object that gets the operation as a member. If two have the same path and method (their paths differ after
+    "#"), the second gets another path."""
     item = paths.setdefault(tool.template, {})
     if _key(tool) in (item if tool.method in _PATH_ITEM else item.get("additionalOperations", {})):
         item = paths.setdefault(f"{tool.template}#{tool.name}", {})
@@ -106,7 +106,7 @@ def _parameter(slot: Slot, schema: msgspec.Raw) -> dict[str, Any]:
 
 
 def _given(tool: Tool) -> BodyPlan | None:
-    """Its body, where there is anything to give in it: Stripe has an empty form everywhere."""
+    """The body, if it takes any values: Stripe has an empty form everywhere."""
     body = tool.body
     return body if body is not None and (body.required or body.whole or body.properties) else None
 
@@ -135,8 +135,8 @@ def _responses(answer: OutputContract | None, components: _Components) -> dict[s
 
 
 class _Components:
-    """The definitions of all schemas as components. Those of one name may differ, as what an answer has is more than
-    what a body takes: then they are told in several sets, in each of which a name means one thing."""
+    """The definitions of all schemas as components. Definitions of one name may differ, since an answer has more
+    members than a body. So there are several sets, with one meaning for a name in each."""
 
     def __init__(self) -> None:
         self.schemas: dict[str, msgspec.Raw] = {}

@@ -1,4 +1,4 @@
-"""An operation in two lines, about 50 tokens: enough to call most of them without asking for more."""
+"""Writes an operation in two lines of about 50 tokens, which are enough to call most operations."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from openapi_mcp_server.bridge.search.notation import Contract, Schema, contract
 from openapi_mcp_server.bridge.search.words import of_identifier
 
 TYPED, NAMED = 6, 28
-"""Optional arguments that are shown with their types, objects last, and all arguments that are named: with twenty
-names Twilio's ``Body`` of a message is missing; a name costs one to three tokens. The media type of a body, which few
-calls give, is only named: ASP.NET's four cost 20 tokens."""
+"""The most optional arguments that are shown with types (objects last), and the most arguments that are named. With
+twenty names Twilio's ``Body`` of a message would be missing; a name costs one to three tokens. The media type of a
+body, which few calls give, is only named: ASP.NET's four cost 20 tokens."""
 ANSWER_NAMES = 7
 _COMMON, _COMMON_FROM = 0.5, 8
-"""Arguments that more than half of so many operations take are said once."""
+"""If there are at least so many operations, arguments of more than half of them are listed once."""
 _TITLE = 100
 _NESTED = 3
 _ENVELOPE = 2
-"""Members of an object that only holds another one."""
+"""The most members of an object that only contains another one."""
 _OPEN = frozenset({"{…}", "any"})
 
 
 class Shown(NamedTuple):
-    """How hits are shown: the arguments that all operations have, whether hits name their API, and the stems of the
+    """Facts for showing hits: the arguments that all operations have, whether hits name their API, and the stems of the
     query."""
 
     common: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ def common_arguments(tools: Iterable[Tool]) -> frozenset[str]:
 
 
 def lines(number: int, tool: Tool, shown: Shown, also: Sequence[str]) -> str:
-    """A hit. ``also``: other versions of the same operation, as they are to be told."""
+    """The lines of a hit. ``also`` are other versions of the same operation, in words."""
     signature, first = _signature(tool, shown)
     answer = answers(tool)
     notes = [
@@ -66,12 +66,12 @@ def lines(number: int, tool: Tool, shown: Shown, also: Sequence[str]) -> str:
 
 
 def needed(tool: Tool) -> tuple[str, ...]:
-    """Arguments without which a call is refused, here or by the API."""
+    """Arguments without which a call is refused by the server or the API."""
     return (*tool.input.required, *(tool.body.needed if tool.body else ()))
 
 
 def _signature(tool: Tool, shown: Shown) -> tuple[str, list[str]]:
-    """Name, arguments with the needed ones first, and those of them that a line does not tell."""
+    """Name and arguments, with the needed ones first, and the needed ones that a line does not describe fully."""
     within = contract(tool.input.schema)
     first = needed(tool)
     told = [_argument(name, within.argument(name), within, required=True) for name in first]
@@ -90,7 +90,7 @@ def _signature(tool: Tool, shown: Shown) -> tuple[str, list[str]]:
 
 
 def _by_use(tool: Tool, shown: Shown, names: Sequence[str]) -> list[str]:
-    """The names in order: those that the query names first, those for pages last."""
+    """The names in order: those in the query first, those for pages last."""
     paging = frozenset(paging_arguments(tool))
     mine = [name for name in names if name not in shown.common and name != RESPONSE_FILTER]
     return sorted(mine, key=lambda name: (shown.asked.isdisjoint(of_identifier(name)), name in paging))
@@ -105,7 +105,7 @@ def _argument(name: str, schema: Schema, within: Contract, *, required: bool) ->
 
 
 def answers(tool: Tool) -> str:
-    """The names that an answer has at its top, one level into a list; empty where the document does not say."""
+    """The names at the top of an answer, and one level into a list; empty if the document does not have them."""
     output = tool.output or tool.answers
     if output is None:
         return ""
@@ -139,7 +139,7 @@ def _members(schema: Schema, within: Contract, depth: int) -> Iterator[tuple[str
 
 
 def _object(members: Mapping[str, Schema], within: Contract, depth: int = _NESTED) -> str:
-    """Names, and what is in the first list of objects: an envelope by itself says nothing."""
+    """The names of an object and the content of its first list of objects, since an envelope alone says nothing."""
     told, has_list = [], False
     for name in list(members)[:ANSWER_NAMES]:
         shown, schema = text.visible(name[:_TITLE]), resolved(members[name], within)
@@ -152,7 +152,7 @@ def _object(members: Mapping[str, Schema], within: Contract, depth: int = _NESTE
 
 
 def _is_envelope(schema: Schema, members: int) -> bool:
-    """Whether what is of use is in this member: a list, or an object that is nearly alone."""
+    """Whether this member has the useful content: a list, or an object that is nearly alone."""
     if not isinstance(schema, dict):
         return False
     is_object = "properties" in schema or "allOf" in schema or "object" in schema.get("type", ())

@@ -1,6 +1,6 @@
-"""An inverted index of operations: which ones hold a stem, and how much it says there.
+"""An inverted index of operations: each stem with its operations and its weight in each.
 
-Weights by field after BM25F (Robertson and Zaragoza, 2009), worked out once: a query only adds numbers up.
+Weights by field follow BM25F (Robertson and Zaragoza, 2009) and are computed once; a query only adds numbers.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from openapi_mcp_server.bridge.search.words import is_plural, of_identifier, of_
 from openapi_mcp_server.bridge.text import visible
 
 PROSE_CHARACTERS = 600
-"""Characters of a description that are indexed after its first sentence: more of them found nothing more."""
+"""The most characters of a description that are indexed after its first sentence; more did not help."""
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
-"""BM25's k1: how soon a word that stands there again says nothing new."""
+"""BM25's k1, which limits the weight of repeated words."""
 _SPELT = 4
-"""The fewest letters of a word that a mistyped one is compared with."""
+"""The fewest letters of a known word that mistyped ones are compared with."""
 _LEAST_RARE = 0.2
 _OFTEN = 3
-"""Times that a word counts in one field."""
+"""The most times that a word counts in one field."""
 
 
 class _Field(NamedTuple):
-    """``usual``: words that it has in most documents; a longer one says less with each word, by ``brevity``."""
+    """A field. ``usual`` is its usual number of words; in a longer one each word counts less, by ``brevity``."""
 
     weight: float
     usual: int
     brevity: float
-    is_main: bool = True  # whether its words are counted for how rare they are
+    is_main: bool = True  # whether its words count for rarity
 
 
 _LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _CHANGED, _ARGUMENTS, _REST = (
@@ -51,33 +51,34 @@ _LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _CHANGED, _ARGUMENTS, _REST = (
     _Field(0.35, 12, 0.6, is_main=False),
     _Field(0.2, 50, 0.6, is_main=False),
 )
-"""Found on questions about ten published documents: the last literal segment of a path says most. The arguments of a
-change say what can be changed ("rename a folder"), those of a question mostly how much is shown."""
+"""The fields, with weights from questions about ten published documents. The last literal segment of a path has the
+highest weight. The arguments of a change tell what can be changed ("rename a folder"), those of a read mostly how much
+is shown."""
 
 _VERSION = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?|\d{4}-\d\d-\d\d", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.(?:json|xml|csv)$")
 _FORMATS = frozenset({"json", "xml", "csv"})
-"""A last segment that says only how the answer is written: Docker's ``/containers/json``."""
+"""Last segments that only name the format of the answer: Docker's ``/containers/json``."""
 _OWN = frozenset({"me", "@me", "my", "self", "current", "whoami"})
 _OWN_SUMMARY = re.compile(r"\b(?:authenticated|current|logged.in) user\b", re.IGNORECASE)
 _PEOPLE = re.compile(r"(?:ers?|ors?|ees?|ants?|ists?|ians?|people|persons?)$", re.IGNORECASE)
 _READS = re.compile(
     r"_?(?:batch|bulk)?_?(?:[Ss]earch|[Qq]uery|[Ff]ind|[Ll]ook_?[Uu]p|[Ll]ist|[Gg]et|[Cc]ount|[Ff]ilter)(?![a-z])"
 )
-"""A last segment that makes a POST a question. "lists" is a thing, "list" is done."""
+"""Last segments that make a POST a read. "list" is an action, but "lists" is a thing."""
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
 _NUMBER = re.compile(r"\d+")
 _UNSTABLE = ((3, "alpha"), (2, "beta"), (1, "rc"))
 _BEYOND_NUMBERS = 1e6
-"""More than a version's number, which may be a date."""
+"""A number above all versions, some of which are dates."""
 _DEPRECATED = re.compile(r"deprecated", re.IGNORECASE)
 _DEPRECATED_WITHIN = 60
-"""Characters at the start of a description where the word is about the operation itself."""
+"""The word "deprecated" within so many first characters of a description is about the operation itself."""
 _ENUM = b'"enum"'
 _CHOICES = 12
-"""Choices of an argument that are indexed; more are countries, models and the like."""
+"""The most choices of an argument that are indexed; longer lists are countries, models and the like."""
 
 
 class _Arguments(msgspec.Struct):
@@ -85,7 +86,7 @@ class _Arguments(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct):
-    """A tool in a list, as far as it is indexed."""
+    """The indexed parts of a tool's entry."""
 
     inputSchema: _Arguments  # noqa: N815 - MCP's name
     description: str = ""
@@ -100,9 +101,9 @@ _schema = msgspec.json.Decoder(_Schema).decode
 
 
 class Indexed(NamedTuple):
-    """An operation as the ranking sees it. ``name`` is empty for one that is no tool, which ``reason`` is told of.
+    """An operation for the ranking. ``name`` is empty for a skipped operation, which has a ``reason``.
 
-    ``twin`` is what it shares with other versions of itself, of which ``version`` is the order.
+    ``twin`` is the same for all versions of an operation, and ``version`` orders them.
     """
 
     name: str
@@ -114,26 +115,26 @@ class Indexed(NamedTuple):
     literals: tuple[str, ...]
     is_item: bool
     is_many: bool  # whether its path ends with a word for several
-    is_own: bool  # whether it is about what the caller has: ``/me/playlists``
+    is_own: bool  # whether it is about the caller's own things: ``/me/playlists``
     is_people: bool  # whether its path ends with a word for people: ``/subscribers``
     is_deprecated: bool
-    does: str  # the method that it is like: a POST to /search reads
+    does: str  # the method that it acts like: a POST to /search reads
     twin: str
     version: float
     reason: str = ""
-    subject: Subject | None = None  # of one that is no tool
+    subject: Subject | None = None  # of a skipped operation
 
 
 class Postings(NamedTuple):
-    """The operations that hold a stem, and what it is worth in each."""
+    """The operations with a stem, and its weight in each."""
 
     operations: array[int]
     worth: array[float]
 
 
 class Index(NamedTuple):
-    """``rarity`` is by stem, at most 1. ``spellings`` are the words that a mistyped one may have been meant as, not
-    stems, since a mistake changes what an ending is; with the letters of each, a bit each."""
+    """The index. ``rarity`` is by stem, at most 1. ``spellings`` are the possible corrections of a mistyped word, with
+    their letters as bits. They are words and not stems, since a mistake can change an ending."""
 
     operations: Sequence[Indexed]
     postings: Mapping[str, Postings]
@@ -144,7 +145,7 @@ class Index(NamedTuple):
 
 
 def build(catalog: ToolCatalog) -> Index:
-    """Takes 0.3 ms of an operation; the catalog is not changed by others meanwhile."""
+    """Builds the index, which takes 0.3 ms for each operation. Others do not change the catalog meanwhile."""
     maker = _Maker()
     for tool in catalog.tools.values():
         maker.add(
@@ -164,7 +165,7 @@ class _Maker:
         self._words: set[str] = set()
 
     def add(self, indexed: Indexed, said: str, fields: Iterable[tuple[_Field, Sequence[str]]]) -> None:
-        """Adds an operation. The words of ``said``, its prose, are those that a misspelt word is corrected to."""
+        """Adds an operation. Misspelt words are corrected to words of ``said``, its prose."""
         self._words.update([word for word in words(said) if len(word) >= _SPELT])
         number = len(self._operations)
         self._operations.append(indexed)
@@ -253,25 +254,26 @@ def _is_own(segments: Sequence[str]) -> bool:
 
 
 def _literals(segments: Sequence[str]) -> list[str]:
-    """The segments that say something: neither versions nor arguments alone."""
+    """The meaningful segments, without versions and arguments."""
     plain = [_VARIABLE.sub("", segment) for segment in segments]
     said = [segment for segment in plain if segment and not _VERSION.fullmatch(segment)]
     return said[:-1] if len(said) > 1 and said[-1] in _FORMATS else said
 
 
 def area(path: str) -> tuple[str, ...]:
-    """The stand-in for the tags of an operation that has none: the first segment of its path that says something."""
+    """The replacement for missing tags: the first meaningful segment of the path."""
     return tuple(_literals(path.split("/"))[:1])
 
 
 def _twin(api: str, method: str, segments: Sequence[str]) -> str:
-    """All that an operation's versions have in common: the method, and the path without the version."""
+    """The key that all versions of an operation share: the method, and the path without the version."""
     bare = ["" if _VERSION.fullmatch(segment) else _VARIABLE.sub("{}", segment) for segment in segments]
     return f"{api} {method} {'/'.join(bare)}"
 
 
 def _order(version: str) -> float:
-    """``v2alpha1`` < ``v1beta1`` < ``v2beta1`` < ``v1`` < ``v2``: what is not stable comes after all that is."""
+    """The order of versions: ``v2alpha1`` < ``v1beta1`` < ``v2beta1`` < ``v1`` < ``v2``. All stable ones are above
+    others."""
     numbers = [int(number) for number in _NUMBER.findall(version[:20])]
     order = sum(number * 0.01**place for place, number in enumerate(numbers))
     unstable = next((kind for kind, mark in _UNSTABLE if mark in version.lower()), 0)
@@ -291,7 +293,7 @@ def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:
 
 
 def _argument_words(tool: Tool, properties: Mapping[str, msgspec.Raw]) -> Iterator[str]:
-    """From the names of arguments and, where they are few, the choices: "close a topic" is one of its states."""
+    """The words of arguments' names and of choices, if these are few: "close a topic" sets one of its states."""
     for name in tool.input.names:
         if name != RESPONSE_FILTER:
             yield from of_identifier(name)
@@ -311,7 +313,7 @@ def _changes(tool: Tool) -> bool:
 
 
 def _skipped_fields(skipped: SkippedTool) -> Iterator[tuple[_Field, Sequence[str]]]:
-    """The fields of a skipped operation, of which only the path was kept."""
+    """The fields of a skipped operation, for which only the path is known."""
     yield from _path_fields(skipped.operation.path)
 
 
@@ -324,8 +326,8 @@ def _path_fields(path: str) -> Iterator[tuple[_Field, Sequence[str]]]:
 
 
 def _prose(tool: Tool, prose: str) -> str:
-    """The document's words for it, clean: its summary, and its description in the list less what ends that where it has
-    no words of its own."""
+    """The document's cleaned words for it: its summary, and its listed description without an ending that replaces
+    missing words."""
     prose = prose.partition(f"{tool.method} {visible(tool.template)}")[0]
     summary = tool.summary.rstrip(".…")
     return prose if prose.startswith(summary) else f"{summary}. {prose}"

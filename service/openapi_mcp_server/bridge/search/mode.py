@@ -1,4 +1,4 @@
-"""The four tools of search mode, which stand for all operations of a catalog: find, describe, read, call.
+"""The four tools of search mode, for all operations of a catalog: find, describe, read, call.
 
 Their answers are text: clients show either the text or the structure of an answer, and text costs less.
 """
@@ -34,24 +34,25 @@ if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search import ranking
 
 MOST = 20
-"""Hits of one answer."""
+"""The most hits of one answer."""
 AREAS = 12
 _UNOFFERED_AMONG, _UNOFFERED = 5, 2
-"""Operations that are no tools are named where they would have been among the first five, no more than two."""
+"""Skipped operations are named if they would be among the first five hits, at most two."""
 _REASON = 200
 _ANY = frozenset({"ANY", "ALL", "*"})
 _ALWAYS_LOAD = "anthropic/alwaysLoad"
-"""Key of ``_meta``: Claude Code defers tools behind a search of its own, which these would have to be found by."""
+"""Key of ``_meta`` for Claude Code, which otherwise hides these tools behind a search of its own."""
 
 _ARGUMENTS_AS_TEXT = {
     "type": "string",
     "description": 'The operation\'s arguments by name, a JSON object as text, as {"id": 7, "tags": ["a"]}.',
 }
-"""OpenAI's strict mode and Gemini take no object without properties, and a schema made of one loses what is in it."""
+"""Arguments as text for OpenAI's strict mode and Gemini, which accept no object without properties, or drop its
+content."""
 
 
 class Offer(NamedTuple):
-    """The operations that one class of callers may find, and what is told of all of them."""
+    """The operations that one class of callers may find, and facts about all of them."""
 
     tools: Mapping[str, Tool]
     by_place: Mapping[str, str]  # "METHOD /path" → name, of those that only one operation has
@@ -78,8 +79,8 @@ def offer(tools: Mapping[str, Tool]) -> Offer:
 def entries(
     offered: Offer, titles: Mapping[str, str], result_bytes: int, *, portable: bool = False
 ) -> list[msgspec.Raw]:
-    """The elements of tools/list; ``titles`` by API; ``result_bytes``: of an answer at most, 0 without a limit;
-    ``portable``: in schemas that every model API takes."""
+    """The elements of tools/list. ``titles`` are by API. ``result_bytes`` is the limit of a result, 0 without one.
+    ``portable``: in schemas that every model API accepts."""
     named = " and ".join(f"{titles.get(api) or api}" for api in offered.apis[:5])
     name = {"type": "string", "description": "As search_operations shows it, or METHOD /path"}
     arguments = {"type": "object", "description": "The operation's arguments by name."}
@@ -119,7 +120,8 @@ def _choice(values: Sequence[str]) -> dict[str, Any]:
 
 
 def _open_choice(values: Sequence[str]) -> dict[str, Any]:
-    """Where a framework makes every argument a needed one, as OpenAI's strict mode does, a choice has no way out."""
+    """A choice that also allows an empty value, for frameworks that make every argument required, as OpenAI's strict
+    mode does."""
     return {"type": "string", "description": f"Only of this one: {', '.join(values)}. Empty for all."}
 
 
@@ -147,7 +149,7 @@ def _methods(offered: Offer) -> list[str]:
 
 
 def areas(offered: Offer, api: str = "") -> dict[str, int]:
-    """The areas of an API, or of all, and how many operations each has, the largest first."""
+    """The areas of an API, or of all, with the number of operations, the largest first."""
     own = [tool for tool in offered.tools.values() if not api or tool.api == api]
     return dict(Counter(each for tool in own for each in _areas_of(tool)).most_common())
 
@@ -163,7 +165,7 @@ def _areas_of(tool: Tool) -> tuple[str, ...]:
 
 
 def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
-    """The hits of a page, two lines each, and where the next page is."""
+    """The hits of a page, with two lines each, and the arguments for the next page."""
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - with tables that take 15 ms
     from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS  # noqa: PLC0415
 
@@ -192,7 +194,7 @@ def _before(
     is_wanted: Any,  # noqa: ANN401 - as in `ranking.search`
     found: Sequence[ranking.Hit],
 ) -> list[ranking.Hit]:
-    """The hits, after the operations that the query names."""
+    """The operations that the query names, followed by the hits."""
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
 
     operations = {each.name: each for each in index.operations if each.name in first}
@@ -219,20 +221,20 @@ def _is_asked(operation: Indexed, offered: Offer, asked: Search) -> bool:
         return True
     tool = offered.tools.get(operation.name)
     areas = _areas_of(tool) if tool else area(operation.path)
-    return asked.tag in {each.casefold() for each in areas}
+    return asked.tag in map(text.caseless, areas)
 
 
 def _narrowed(offered: Offer, asked: Search) -> Search:
-    """The search as it is asked, without filters that filter nothing: some clients make a model give every argument.
-    Raises ArgumentError for what there is not."""
-    method, tag = asked.method.upper(), asked.tag.casefold()
+    """The search without filters that filter nothing, since some clients make a model give every argument. Raises
+    ArgumentError for an unknown filter."""
+    method, tag = asked.method.upper(), text.caseless(asked.tag)
     if method and method not in (known := _methods(offered)):
         if method not in _ANY:
             raise ArgumentError(f"there is no method {asked.method[:SHOWN]!r}; there are {', '.join(known)}")
         method = ""
     if asked.api and asked.api not in offered.apis:
         raise ArgumentError(f"there is no API {asked.api[:SHOWN]!r}; there are {', '.join(offered.apis)}")
-    areas = {each.casefold() for tool in offered.tools.values() for each in _areas_of(tool)} if tag else set()
+    areas = {text.caseless(each) for tool in offered.tools.values() for each in _areas_of(tool)} if tag else set()
     if tag and tag not in areas:
         if tag.upper() not in _ANY:
             near = nearest(tag[:SHOWN], areas)
@@ -273,7 +275,7 @@ def _ending(
 
 
 def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) -> Tool:
-    """The operation of a name, or of ``METHOD /path``. Raises ArgumentError."""
+    """The operation with a name, or with ``METHOD /path``. Raises ArgumentError."""
     wanted = " ".join(name.split())
     method, _, path = wanted.partition(" ")
     if path.startswith("/") and wanted not in offered.by_place:  # a method in other case is another one in 3.2 alone
@@ -297,7 +299,7 @@ def describe(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str, ty
 
 
 def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: AskedOperation) -> Invocation:
-    """The operation that is to be called and its own arguments. Raises ArgumentError."""
+    """The operation to call, and its own arguments. Raises ArgumentError."""
     tool = resolved(offered, catalog, permit, asked.name)
     if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:
         raise ArgumentError(f"{tool.name} is {tool.method} and may change something: use {CALL}")

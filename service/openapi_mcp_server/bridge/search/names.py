@@ -1,6 +1,6 @@
-"""The names of search mode's four tools, and when a list of tools is too long for a model.
+"""The names of search mode's four tools, and the test whether a list of tools is too long for a model.
 
-Apart from the search itself, whose tables take 20 ms to import, for a server that lists its tools.
+This module is separate from the search, whose tables take 20 ms to import, for servers that list their tools.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NAMES = frozenset({SEARCH, DESCRIBE, READ, CALL})
 
 
 def seen_tokens(tools: Iterable[Tool]) -> int:
-    """About what a model pays for a list of them: clients show it names, descriptions and arguments."""
+    """The approximate tokens of a list of tools for a model. Clients show it names, descriptions and arguments."""
     return int(sum(tool.seen_bytes for tool in tools) / SEEN_BYTES_PER_TOKEN)
 
 

@@ -1,7 +1,7 @@
-"""Schemas in TypeScript's notation, which says of arguments what JSON Schema says in a third to four fifths of the
-tokens, and which every model has read.
+"""Schemas in TypeScript's notation, which every model knows, and which takes a third to four fifths of the tokens of
+JSON Schema.
 
-Definitions keep their names and are told below; nothing is put in place, so that the time is that of the text.
+Definitions keep their names and follow at the end. References are not replaced, so the time is linear in the text.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
 from openapi_mcp_server.openapi.pointers import DEFS
 
 ENUM_SHOWN, ENUM_IN_SHORT = 40, 6
-"""Values that are listed where a tool is described, and in a line about it."""
+"""The most values that are listed in a description of a tool, and in a line about it."""
 SMALL_MEMBERS = 4
-"""The most members of an object that stands in a line with its members, if these are simple."""
+"""The most members of an object that is written in one line, if they are simple."""
 _DEPTH = 4
-"""Levels of members that stand in place; what lies deeper is a type of its own in every document that is read."""
+"""The levels of members that are written in place; deeper ones are separate types in all known documents."""
 _LINED = 2
-"""Levels of objects whose members have lines of their own."""
+"""The levels of objects with a line for each member."""
 _SHORT_DEPTH = 3
 _VALUE_SHOWN = 60
 _PROSE_SHOWN = 240
@@ -41,7 +41,7 @@ Schema = Any
 
 
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The outermost level of a tool's schema, its parts not decoded yet: a line looks at few of them."""
+    """The outermost level of a tool's schema with undecoded parts, since a line needs few of them."""
 
     properties: dict[str, msgspec.Raw] = {}
     required: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ contract = msgspec.json.Decoder(Contract).decode
 
 
 def resolved(schema: Schema, within: Contract) -> Schema:
-    """A schema that is only a reference as what it refers to, what stands beside the reference kept."""
+    """A schema, or its target if it is only a reference; keywords beside the reference are kept."""
     for _ in range(_DEPTH):
         if not isinstance(schema, dict) or not str(schema.get("$ref", "")).startswith(DEFS):
             break
@@ -70,7 +70,7 @@ def resolved(schema: Schema, within: Contract) -> Schema:
 
 
 def short(schema: Schema, within: Contract, depth: int = _SHORT_DEPTH) -> str:
-    """A schema in a word or two, for a line; empty for a plain string."""
+    """A short form of a schema for a line; empty for a plain string."""
     if depth < 0:
         return "{…}"
     schema = resolved(schema, within)
@@ -99,7 +99,7 @@ def _short_kind(schema: Mapping[str, Any], within: Contract, depth: int) -> str:
 
 
 def _short_string(schema: Mapping[str, Any]) -> str:
-    """Empty, unless a plain word would be refused: files and dates."""
+    """The short form of a string; empty unless a plain word would be refused, as for files and dates."""
     if _is_of_bytes(schema):
         return "base64"
     return schema["format"] if schema.get("format") in _DATES else ""
@@ -132,13 +132,13 @@ def _member(name: str, kind: str, required: Sequence[str]) -> str:
 
 
 def is_simple(schema: Schema, within: Contract) -> bool:
-    """Whether a schema can be told whole in one line."""
+    """Whether a schema fits into one line."""
     kind = short(schema, within)
     return "{" not in kind and kind not in {"any", "any[]"}
 
 
 class Types:
-    """Tells schemas in full; ``met`` are the definitions that what was told refers to, in their order."""
+    """Writes schemas in full; ``met`` are the definitions that they refer to, in order."""
 
     def __init__(self) -> None:
         self.met: dict[str, None] = {}
@@ -175,7 +175,7 @@ class Types:
         return sign.join(told) or "any"
 
     def beside(self, schema: Mapping[str, Any]) -> str:
-        """The alternatives that an object must be beside having its members: ``& A & (B | C)``."""
+        """The alternatives that an object must fit beside its members: ``& A & (B | C)``."""
         parts = [
             self._choices(branches, sign, _DEPTH)
             for keyword, sign in _JOINED.items()
@@ -217,7 +217,7 @@ def prose(schema: Schema) -> str:
 
 
 def members(types: Types, schema: Schema, levels: int = _LINED) -> Iterator[str]:
-    """A definition, a line for each member of an object."""
+    """The lines of a definition, one for each member of an object."""
     if not isinstance(schema, dict) or not schema.get("properties"):
         yield types.told(schema)
         return
@@ -230,14 +230,14 @@ def members(types: Types, schema: Schema, levels: int = _LINED) -> Iterator[str]
 
 
 def line(name: str, schema: Schema, types: Types, *, required: bool, levels: int = _LINED) -> str:
-    """``amount?: int (≥ 0) — How much to refund.`` Members that have something to say have lines of their own."""
+    """A line such as ``amount?: int (≥ 0) — How much to refund.`` Members with prose have lines of their own."""
     about, said = limits(schema), prose(schema)
     told = _member(name, _lined(schema, types, levels), (name,) if required else ())
     return f"{told}{f' ({about})' if about else ''}{f' — {said}' if said else ''}"
 
 
 def _lined(schema: Schema, types: Types, levels: int) -> str:
-    """A schema, of which an object and a list of objects have a line for each member, if any has prose."""
+    """A schema; an object or a list of objects has a line for each member, if any member has prose."""
     if levels > 0 and isinstance(schema, dict) and "$ref" not in schema:
         if any(map(prose, schema.get("properties", {}).values())):
             return "\n".join(members(types, schema, levels))
@@ -267,7 +267,7 @@ def _choice(values: Sequence[object], most: int, shown: Callable[[object], str])
 
 
 def shown_bare(value: object) -> str:
-    """Without quotes where nothing is lost."""
+    """A value without quotes, if the meaning stays clear."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else value_shown(value)
 
 

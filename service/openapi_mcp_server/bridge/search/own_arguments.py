@@ -1,5 +1,5 @@
-"""The arguments of an operation within those of ``call_operation``, in whatever wrapping a model or a framework gives
-them: as text, twice, under another name, or beside the operation's name."""
+"""Finds the arguments of an operation within those of ``call_operation``, in all forms that models and frameworks
+write: as text, twice, under another name, or beside the operation's name."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.errors import ArgumentError
 
 _WRITTEN_AGAIN = 2
-"""Times that an object may have been written as text."""
+"""The most times that an object may be encoded as text."""
 _WITHIN = 2
-"""Wrappings around an argument that are opened."""
+"""The most wrappers around an argument that are opened."""
 _EMPTY = frozenset({b"", b"null", b"{}"})
 _OF_CALL = frozenset({"name", "arguments", RESPONSE_FILTER})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def own_arguments(tool: Tool, asked: str, given: msgspec.Raw, beside: Mapping[str, msgspec.Raw]) -> bytes:
-    """One JSON object where what is given can be read as one. ``asked``: the operation as it was named; ``beside``:
-    what stands beside that and is none of the arguments of ``call_operation``. It counts where it is an argument of the
-    operation, or where nothing else is given."""
+    """The arguments as one JSON object, if they can be read as one. ``asked`` is the operation's name as given.
+    ``beside`` are members that are no arguments of ``call_operation``; they count if they are arguments of the
+    operation, or if nothing else is given."""
     own = as_object(given)
     if own in _EMPTY:
         return _opened(tool, asked, msgspec.json.encode(beside)) if beside else b"{}"
@@ -34,7 +34,7 @@ def own_arguments(tool: Tool, asked: str, given: msgspec.Raw, beside: Mapping[st
 
 
 def as_object(given: bytes) -> bytes:
-    """Reads what was written as text, between the marks of a code block too."""
+    """Decodes an object that was written as text, also within a code block."""
     own = bytes(given).strip()
     for _ in range(_WRITTEN_AGAIN):
         if not own.startswith(b'"'):
@@ -54,9 +54,8 @@ def _unfenced(said: str) -> str:
 
 
 def _opened(tool: Tool, asked: str, own: bytes) -> bytes:
-    """Without objects around the arguments. Semantic Kernel gives the whole call to a parameter of the name
-    ``arguments``; models put those of the path, the query and the body apart, which is mended where it would be
-    refused."""
+    """The arguments without objects around them. Semantic Kernel gives the whole call to a parameter named
+    ``arguments``. Models separate path, query and body; these are joined if the call would be refused otherwise."""
     members = _members_of(own)
     if members is None or all(name in tool.input.names for name in members if name != "name"):
         return own
@@ -69,7 +68,7 @@ def _opened(tool: Tool, asked: str, own: bytes) -> bytes:
 
 
 def _is_taken(tool: Tool, own: bytes) -> bool:
-    """Whether it is right as it is: some bodies take members of any name."""
+    """Whether the arguments fit as they are, since some bodies accept members of any name."""
     try:
         return not check(tool, msgspec.Raw(own)).coerced
     except ArgumentError:
@@ -77,7 +76,7 @@ def _is_taken(tool: Tool, own: bytes) -> bool:
 
 
 def _plain(tool: Tool, asked: bytes, members: Mapping[str, msgspec.Raw], within: int) -> dict[str, msgspec.Raw] | None:
-    """The arguments in an object and in those in it that are none; None where anything else is there."""
+    """The arguments in an object and in its members that are no arguments; None if there is anything else."""
     found: dict[str, msgspec.Raw] = {}
     for name, each in members.items():
         if name in tool.input.names:

@@ -1,6 +1,6 @@
-"""Ways of speaking of several words: idioms of APIs, hints beside the words, and those that tell what is to be done.
+"""Phrases of several words: idioms of APIs, hints, and phrases that tell the action.
 
-Every one is looked for among the small words of a query, which are single spaces apart.
+Each is searched in the query in lower case, with single spaces between words.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from openapi_mcp_server.bridge.search.words import stem
 
 _GAP = r"((?:\w+ ){0,4})"
-"""Words between those of an idiom, which go on to be looked for."""
+"""Words between those of an idiom, which are still part of the query."""
 PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
     (re.compile(rf"\b(?:{pattern})\b"), tuple(map(stem, words.split())))
     for pattern, words in {
@@ -129,7 +129,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"how do i get (?:from|to)": "route direction",
     }.items()
 )
-"""Idioms, and words of APIs that they mean."""
+"""Idioms with the words of APIs that they mean."""
 _PEOPLE = "user member membership person participant collaborator teammate username contact"
 HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
     (re.compile(pattern), tuple(map(stem, words.split())), worth)
@@ -157,7 +157,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"\b(?:most|best)\b", "top popular", 0.5),
     )
 )
-"""Words that a question is probably about without having them, and how much that says beside those it has."""
+"""Phrases with words that the question probably means without having them, and the weight of these."""
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
@@ -168,7 +168,7 @@ NEGATED = re.compile(
     r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
     r"(?: (?:yet|been|be|get|got))* (\w+(?:ed|en|id|ad))\b(?: yet\b)?"
 )
-"""The words for what has not been done: "not been paid" is unpaid."""
+"""Negated participles: "not been paid" is unpaid."""
 MAKING = re.compile(
     r"^(?:leave|drop|write|post) (?:\w+ ){0,2}(?:comment|message|review|note|tip|feedback|reply|voicemail)"
     r"|^know (?:when|if)\b|^(?:be |get )?(?:told|notified|pinged|alerted|warned|informed) (?:when|if|about|of)\b"
@@ -176,12 +176,12 @@ MAKING = re.compile(
     r"|^(?:get|have) (?:the|an?|this|that|my|our) (?:\w+ ){1,3}(?:\w\wed|done|sent|signed|built|paid|made)$"
     r"|^have (?:the|an?|this|that|my|our) \w+ (?!been|to)"
 )
-"""Things to be made, whatever the verb says alone: "leave a comment", "get a document signed"."""
+"""Phrases that mean creation, whatever the verb alone means: "leave a comment", "get a document signed"."""
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"
     r"optional|available|unavailable|on|off)\b"
 )
-"""To make something that is there different: "make a repository private"."""
+"""Phrases that mean a change: "make a repository private"."""
 
 POLITE = re.compile(
     r"^(?:(?:please|kindly|now|then|also|hi|hello|ok|okay|(?:can|could|would|will) you|can we|let s|let us|let me|"
@@ -190,12 +190,12 @@ POLITE = re.compile(
     r"help (?:me|us)(?: to)?|go ahead and|try to|is there a way to) )+"
     r"| (?:for (?:me|us)|please|now|right now)$"
 )
-"""Before and behind what is asked for."""
+"""Polite words before and after the question."""
 ASIDE = re.compile(
     r"(?<=\w) (?:(?:without|instead of|rather than|except(?: for)?|but (?:do )?not)\b.*"
     r"|(?:in|across|on|from) (?:all|every|any)(?: the)? \w+)$"
 )
-"""How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
+"""Endings such as "without …" and "in all …", whose words are not asked for."""
 OPEN_ONES = re.compile(r"^(?:open|new) (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
-"""All that is open or new is told by an adjective there and by no verb: "open invoices of a customer"."""
+"""Queries in which "open" or "new" is an adjective and not a verb: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|once)\b)")

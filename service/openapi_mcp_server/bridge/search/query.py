@@ -1,6 +1,6 @@
-"""A question in words, as what an index knows: the stems that each word may mean, and what is to be done.
+"""Reads a question for the index: the possible stems of each word, and the action.
 
-"Remove a track from my playlist" is a removal; of tracks, which are its head; from something that the caller has.
+"Remove a track from my playlist" is a removal. Tracks are its head, and the playlist belongs to the caller.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ from openapi_mcp_server.bridge.search.words import is_plural, joined, stem, word
 
 QUERY_CHARACTERS = 400
 QUERY_WORDS = 24
-"""Further words of a longer query do not count: a model writes three to ten."""
+"""The most words of a query that count; models write three to ten."""
 
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
-"""Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message is news."""
+"""Weight of a verb at the start, since the method counts, too: "message" says more in "send a message to a channel"."""
 _JOINED_WORTH = 0.3
-"""Worth of neighbours as one word, beside what they are worth alone."""
+"""Weight of two neighbours as one word, beside their own weights."""
 _FAINT_WORTH = 0.3
-"""Worth of words like "week" and "details", which seldom say what is meant."""
+"""Weight of words like "week" and "details", which seldom tell what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
-"""Worth of a word that begins with the query's, and of one that is spelt about like it."""
+"""Weights of words that begin with the query's unknown or known word, and of a corrected word."""
 _UNKNOWN_RARITY = 0.6
 _UNSAID_INTENT, _LATER_VERB = 0.5, 0.7
 
@@ -76,30 +76,30 @@ _WHO_AM_I = ["who", "am", "i"]
 
 
 class Group(NamedTuple):
-    """One word of a query: the known stems that it may mean, and the weight of each."""
+    """One word of a query: the known stems that it may mean, with weights."""
 
     stems: dict[str, float]
     weight: float
-    rarity: float  # what is missing where it is not there; 0 for what may be missing
-    is_head: bool = True  # whether it is asked for, and not what that belongs to
-    is_plural: bool | None = None  # None where its form tells neither
+    rarity: float  # the penalty if it is missing; 0 if it may be missing
+    is_head: bool = True  # whether it is the thing that is asked for, and not its owner
+    is_plural: bool | None = None  # None if its form shows neither
 
 
 class Query(NamedTuple):
     groups: Sequence[Group]
     rarity: float  # of all
     intents: Mapping[Intent, float]
-    verb: str  # the stem of what is done, where that says something; else empty
+    verb: str  # the stem of the action, if it is meaningful; else empty
     is_plural: bool
     is_who: bool  # whether it asks for people
     is_question: bool  # whether it asks for more than yes or no
-    is_own: bool  # whether it is about what the caller has
+    is_own: bool  # whether it is about the caller's own things
     is_all: bool  # whether it says so
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
 
 
 def read(index: Index, text: str) -> Query:
-    """A query's words as stems that the index knows."""
+    """The words of a query as known stems."""
     said = text[:QUERY_CHARACTERS]
     named = _NAME_OF_ONE.sub(_nameless, said)
     found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
@@ -128,13 +128,13 @@ def read(index: Index, text: str) -> Query:
 
 
 def _nameless(found: re.Match[str]) -> str:
-    """Nothing in place of an identifier; "create/update" is no identifier."""
+    """The replacement for an identifier, which is empty; "create/update" is no identifier."""
     is_said = found.lastgroup == "path" and any(word in INTENTS or word in STOP for word in words(found[0]))
     return found[0] if is_said else " "
 
 
 def _bare(found: Sequence[str]) -> Sequence[str]:
-    """The query without words of politeness."""
+    """The query without polite words."""
     said = SHOW_ME.sub("show ", POLITE.sub("", " ".join(found)))
     return (ASIDE.sub("", said) if len(said.split()) > 3 else said).split() or found
 
@@ -144,7 +144,7 @@ def _says_something(word: str, position: int) -> bool:
 
 
 def _heads(found: Sequence[str]) -> set[str]:
-    """The words that are asked for: those before the first preposition, "tracks" in "tracks of an album"."""
+    """The words that are asked for, before the first preposition: "tracks" in "tracks of an album"."""
     heads: set[str] = set()
     has_noun = False
     for position, word in enumerate(found):
@@ -159,7 +159,7 @@ def _heads(found: Sequence[str]) -> set[str]:
 def _groups(
     index: Index, content: Sequence[str], heads: set[str], others: Mapping[str, Sequence[str]]
 ) -> Iterator[Group]:
-    """A group for each word that says something; ``others`` are what mistyped ones may have been meant as too."""
+    """A group for each meaningful word; ``others`` are the possible corrections of mistyped ones."""
     adjective = content[-1] if content and ADJECTIVES.search(" ".join(content)) else ""
     for position, word in enumerate(content):
         own = stem(word)
@@ -180,7 +180,7 @@ def _groups(
 
 
 def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) -> Iterator[Group]:
-    """Groups that count where they are there and are not missed where they are not."""
+    """Groups that count if an operation has them, without a penalty if it does not."""
     for word in joined([word for word in content if stem(word) not in GENERIC]):
         if word in index.postings:
             yield _group(index, {word: 1.0}, _JOINED_WORTH)._replace(rarity=0.0)
@@ -191,19 +191,19 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
 
 
 def _undone(word: str) -> str:
-    """The verb that a word with "un" takes back: to unpin is to delete a pin. Nothing can be read back: what is unread
-    is only new."""
+    """The verb that a word with "un" reverses: to unpin is to delete a pin. "unread" is an exception, which only means
+    new."""
     return word[2:] if word.startswith("un") and INTENTS.get(word[2:], _READ) != _READ else ""
 
 
 def _not_done(index: Index, found: re.Match[str]) -> str:
-    """``undone`` for "not done", where the API has such a word."""
+    """``undone`` for "not done", if the API has such a word."""
     word = f"un{found[1]}"
     return word if stem(word) in index.postings else found[0]
 
 
 def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
-    """The groups of words that are meant by the idioms of a query, and its other words."""
+    """The groups for the idioms of a query, and its other words."""
     groups = []
     for pattern, meant in PHRASES:
         if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
@@ -222,7 +222,8 @@ def _group(index: Index, known: dict[str, float], weight: float) -> Group:
 
 
 def _known(index: Index, word: str) -> dict[str, float]:
-    """The stems that one may mean: itself and others beside it; if it is unknown, synonyms and what begins with it."""
+    """The stems that a word may mean: itself and others beside it; if it is unknown, synonyms and words that begin with
+    it."""
     if word in index.postings:
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
@@ -230,8 +231,8 @@ def _known(index: Index, word: str) -> dict[str, float]:
 
 
 def _beside(index: Index, word: str) -> dict[str, float]:
-    """Others for a word that the API has itself. None says more than it does: in GitHub's API "repository" is in nearly
-    every path and "registry" in few, which does not make a registry likelier."""
+    """Synonyms of a word that the API has itself. None counts more than the word: in GitHub's API "repository" is in
+    nearly every path and "registry" in few, which does not make a registry likelier."""
     weights = dict.fromkeys(beginning(index, word), _LONGER)
     weights |= {other: SYNONYM_BESIDE for other in SYNONYMS.get(word, ()) if other in index.postings}
     own, rarity = index.rarity[word], index.rarity
@@ -251,9 +252,9 @@ def _intents(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
 
 
 def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
-    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
-    one before "of", as in "issue of a repository", nor behind a noun, where it is another ("latest release") or tells
-    more of it ("addresses I can send from")."""
+    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository". A word
+    before "of" is no verb ("issue of a repository"), nor is a word after a noun, where it is another noun ("latest
+    release") or describes the noun ("addresses I can send from")."""
     first, second, third = [*found, "", "", ""][:3]
     if second == "of" or OPEN_ONES.match(" ".join(found)):
         return {"read": _UNSAID_INTENT}
@@ -273,7 +274,7 @@ def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
 
 
 def _is_noun(index: Index, verb: str, following: Sequence[str], *, behind: bool) -> bool:
-    """Whether what could be a verb is a thing of the API: behind another noun, or as the first part of one, as in "rate
+    """Whether a possible verb is a thing of the API: after another noun, or as the first part of one, as in "rate
     limits"."""
     if behind and stem(verb) in index.things:
         return True
@@ -281,7 +282,7 @@ def _is_noun(index: Index, verb: str, following: Sequence[str], *, behind: bool)
 
 
 def _verb(found: Sequence[str]) -> str:
-    """The stem of a verb in front that tells more than the method does."""
+    """The stem of a verb at the start that says more than the method."""
     first = found[0] if found else ""
     return own if first in INTENTS and (own := stem(first)) not in GENERIC else ""
 

@@ -1,9 +1,9 @@
-"""Which operations a query means, the likeliest first.
+"""Ranks the operations that a query may mean, the likeliest first.
 
-What stands in a path and is not in the query counts against an operation: "list repositories" is not
-``/repos/{owner}/{repo}/issues``. A verb tells the method, a noun's form whether one or many are read; a word of the
-same meaning counts less than the word itself, and several of them count once. The weights stand where changing any of
-them by a third moves less than one question in a hundred.
+Words of a path that are not in the query count against an operation: "list repositories" is not
+``/repos/{owner}/{repo}/issues``. A verb indicates the method, a noun's form whether one or many are read. A synonym
+counts less than the word itself, and several synonyms count once. Changing any weight by a third moves less than one
+question in a hundred.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from openapi_mcp_server.bridge.search.vocabulary import BY_METHOD
 from openapi_mcp_server.bridge.search.words import stem
 
 RANKED = 300
-"""Operations that are looked at more closely, those with the best sum of words."""
+"""The number of operations with the best sums of words that are ranked in detail."""
 
 _COVERAGE = 0.35
-"""Share of a score that goes with how much of the query was found."""
+"""The share of a score that depends on the found part of the query."""
 _INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
 _UNEXPLAINED, _TAIL = 0.45, 0.2
 _OWN, _ITS_PLACE = 0.2, 0.15
 _COLLECTION, _PART, _ITEM, _IDENTIFIED = 0.3, 0.12, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
-"""The part of the best score that a hit must have: what is below is not told as found."""
+"""The least score of a hit, relative to the best one."""
 _TWIN = 0.8
 _ASKED_OF = 0.75
-"""A question is seldom answered by a change."""
+"""The factor for a change as the answer to a question, which is rare."""
 _PEOPLE = 0.4
 _MADE, _AT_THE_TOP = 0.25, 0.15
-"""For the collection that a verb fills: to refund is a POST to ``/refunds``, rather there than below other things."""
+"""Bonuses for the collection of a verb (to refund is a POST to ``/refunds``), and for one that is not below others."""
 _CHECKED = 0.3
-"""For a POST that answers: "is this address valid" is one to ``/validations``."""
+"""The bonus for a POST that answers a question: "is this address valid" is one to ``/validations``."""
 _CROWDED, _SIDE_BY_SIDE = 0.8, 2
-"""For each further hit of one noun, after so many."""
+"""The factor for each further hit of one noun, and the number of hits without it."""
 _SAID = 0.6
-"""Weight of a word within its group from which on it explains a segment whole; a synonym of less does so in part."""
+"""From this weight within its group on, a word explains a whole segment; a weaker synonym explains it in part."""
 _CHECKS = frozenset(
     map(
         stem,
@@ -51,10 +51,10 @@ _CHECKS = frozenset(
         """.split(),  # noqa: SIM905 - read as words
     )
 )
-"""Last segments of changes that change nothing: they tell whether or how something is."""
+"""Last segments of methods for changes that change nothing: they return a state."""
 _READING = frozenset({"GET", "QUERY"})
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
-"""Segments that "my" explains: ``/me/playlists``."""
+"""Segments that the word "my" explains: ``/me/playlists``."""
 
 
 class Hit(NamedTuple):
@@ -64,7 +64,7 @@ class Hit(NamedTuple):
 
 
 def search(index: Index, text: str, is_wanted: Callable[[Indexed], bool]) -> list[Hit]:
-    """The operations among those wanted that a query in words means, the likeliest first, versions of one as one."""
+    """The wanted operations that a query may mean, the likeliest first; versions of an operation are one hit."""
     query = read(index, text)
     scores, matched = _summed(index, query)
     wanted = [number for number in scores if is_wanted(index.operations[number])]
@@ -76,7 +76,7 @@ def search(index: Index, text: str, is_wanted: Callable[[Indexed], bool]) -> lis
 
 
 def _spread(hits: Sequence[Hit]) -> list[Hit]:
-    """Further hits of one noun give way a little to others, as five places are for more than one guess."""
+    """Moves further hits of one noun down a little, so that five places have more than one guess."""
     met: Counter[tuple[frozenset[str], bool]] = Counter()
     scores = []
     for hit in hits:
@@ -87,7 +87,7 @@ def _spread(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def _summed(index: Index, query: Query) -> tuple[dict[int, float], dict[int, int]]:
-    """Two tables by operation: the sum of what its words are worth, and which groups it has, a bit each."""
+    """Two tables by operation: the sum of its words' weights, and its groups as bits."""
     scores: dict[int, float] = {}
     matched: dict[int, int] = {}
     for position, group in enumerate(query.groups):
@@ -118,7 +118,7 @@ def _score(index: Index, query: Query, number: int, words_worth: float, matched:
 
 
 def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
-    """How well the method, and whether it is of one or of many, fit what is asked for."""
+    """The factor for the method, and for one or many, by what is asked for."""
     sure = max(query.intents.values())
     fit = max(BY_METHOD[intent].get(operation.does, 0.0) for intent in query.intents)
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
@@ -141,7 +141,7 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
 
 
 def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
-    """The factor for reading many where many are asked for: by the noun that the path ends with, else by any."""
+    """The factor for reading many if many are asked for, by the noun at the end of the path, or else by any noun."""
     forms = {group.is_plural for group in last} - {None}
     is_plural = True in forms if forms else query.is_plural
     if is_plural:
@@ -157,7 +157,7 @@ def _is_in_place(operation: Indexed, query: Query) -> bool:
 
 
 def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[Group], last: Sequence[Group]) -> float:
-    """The factor for what stands in the path and in no word of the query, at least 1."""
+    """The factor, at least 1, for words of the path that are not in the query."""
     said: dict[str, float] = dict.fromkeys(_OWNER, 1.0) if query.is_own else {}
     for group in has:
         for word, weight in group.stems.items():
@@ -172,8 +172,8 @@ def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[G
 
 
 def _folded(hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Joins versions of one operation into one hit: the newest stable one among those that fit about as well. An
-    operation that is no tool is a hit of its own."""
+    """Joins versions of one operation into one hit: the newest stable one of those with similar scores. A skipped
+    operation is a hit of its own."""
     twins: dict[str, list[Hit]] = {}
     for hit in hits:
         if hit.operation.twin and hit.operation.name:

@@ -1,4 +1,4 @@
-"""Which operation a name or a place means, as models write them: other case, other marks, a path with values in it."""
+"""Finds the operation of a name or a place in a model's spelling: other case, other punctuation, a path with values."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from openapi_mcp_server.bridge.search.words import of_identifier, stems
 from openapi_mcp_server.errors import ArgumentError
 
 SHOWN = 120
-"""Characters of a name that is not there."""
+"""The most characters of an unknown name in a message."""
 NAMES_KEPT = 16_384
-"""Names of tools whose letters are remembered."""
+"""The number of names of tools whose letters are remembered."""
 _SEGMENTS = 40
-"""The most segments of a path that is looked for."""
+"""The most segments of a path that is searched."""
 _ALIKE, _NEAR = 0.5, 3
-"""Share of the words of two names that they must have in common, and how many are offered."""
+"""The share of words that two similar names must have in common, and the most names that are offered."""
 _TELLING = 2
-"""Words of a name that say which operation is meant; one alone is in too many names."""
+"""The fewest words of a name that identify an operation; a single word is in too many names."""
 _PLACE = re.compile(r"^(?:(?P<method>[A-Za-z]+) )?(?:https?://[^/\s]+)?(?P<path>/\S*)$")
 _SEPARATORS = re.compile(r"[\s,;]+")
 
 
 def meant(tools: Mapping[str, Tool], name: str) -> Tool | None:
-    """The one operation that a name means beyond doubt: but for case and marks, or by the place as the document has it,
-    whatever its variables are called."""
+    """The operation that a name certainly means: equal except for case and punctuation, or the document's method and
+    path with any names of variables."""
     own = _letters(name)
     same = [tool for each, tool in tools.items() if _letters_of_tool(each) == own] if own else []
     same = same or [tool for tool, values in by_place(tools, name) if not values]
@@ -37,8 +37,8 @@ def meant(tools: Mapping[str, Tool], name: str) -> Tool | None:
 
 
 def by_place(tools: Mapping[str, Tool], place: str) -> list[tuple[Tool, bool]]:
-    """The operations that ``METHOD /path``, a path alone or an address means, and whether it has values in it."""
-    found = _PLACE.match(place)
+    """The operations of ``METHOD /path``, of a path alone or of an address, each with whether the path has values."""
+    found = _PLACE.match(text.visible(place))
     if found is None:
         return []
     method = (found["method"] or "").upper()
@@ -46,15 +46,15 @@ def by_place(tools: Mapping[str, Tool], place: str) -> list[tuple[Tool, bool]]:
     fits = [
         (fit, tool)
         for tool in tools.values()
-        if (not method or tool.method == method) and (fit := _fit(tool.template, asked)) is not None
+        if (not method or tool.method == method) and (fit := _fit(text.visible(tool.template), asked)) is not None
     ]
     best = max((fit[:2] for fit, _ in fits), default=None)
     return [(tool, fit[2]) for fit, tool in fits if fit[:2] == best]
 
 
 def _fit(template: str, asked: Sequence[str]) -> tuple[int, int, bool] | None:
-    """How many segments a template has, how many of them are the path's own, and whether others have values; what
-    stands before it in the path may be the base of the API's address."""
+    """How many segments a template has, how many of them are literal, and whether others have values. The path may
+    begin with the base of the API's address."""
     segments = [each for each in template.split("/") if each]
     if not segments or len(segments) > len(asked):
         return None
@@ -66,7 +66,7 @@ def _fit(template: str, asked: Sequence[str]) -> tuple[int, int, bool] | None:
 
 
 def named(tools: Mapping[str, Tool], query: str) -> list[str]:
-    """The names of the operations that a query has word for word, or of the one place that it is."""
+    """The names of operations that are in a query word for word, or the name of the operation at a place."""
     told = [tool.name for tool, _ in by_place(tools, query.strip())]
     words = [each for each in _SEPARATORS.split(query) if each]
     is_name = len(words) == 1 and not (words[0].isalpha() and words[0].islower())
@@ -76,7 +76,7 @@ def named(tools: Mapping[str, Tool], query: str) -> list[str]:
 
 
 def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) -> ArgumentError:
-    """The error for a name that no operation has: it says what to ask for in place of it."""
+    """The error for an unknown name, with suggestions."""
     shown = name[:SHOWN]
     if name in NAMES:
         return ArgumentError(f"{name} is a tool of this server: call it itself; name is that of an operation")
@@ -85,16 +85,17 @@ def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) ->
         return ArgumentError(f"{shown!r} is {places}: name is that of one, and the path's values are arguments")
     if several := named(tools, name):
         return ArgumentError(f"one operation at a time: name is {several[0]}, say, and not {shown!r}")
-    if area := next((each for each in areas if each.casefold() == name.casefold()), None):
-        return ArgumentError(f"{shown!r} is an area of {areas[area]} operations: {SEARCH} with tag={area!r} lists them")
+    if area := next((each for each in areas if text.caseless(each) == text.caseless(name)), None):
+        there = f"{SEARCH} with tag={text.visible(area)!r} lists them"
+        return ArgumentError(f"{shown!r} is an area of {areas[area]} operations: {there}")
     near = _near(tools, shown)
     hint = f"did you mean {', '.join(near)}?" if near else f"find it with {SEARCH} by what it does"
     return ArgumentError(f"there is no operation {shown!r}; {hint}")
 
 
 def _near(tools: Mapping[str, Tool], name: str) -> list[str]:
-    """The names of most of the same words, or of all that are asked for, else of about the same letters; of places,
-    places. Frameworks add the path to a name: ``get_order_orders__order_id__get``."""
+    """The names with most of the same words, or with all words of the question, or else with similar letters; for a
+    place, similar places. Frameworks add the path to a name: ``get_order_orders__order_id__get``."""
     if " /" in name:
         return nearest(name, [tool.operation for tool in tools.values()])
     own, asked = frozenset(of_identifier(name)), frozenset(stems(name))
@@ -114,7 +115,7 @@ def _shared(own: frozenset[str], other: frozenset[str]) -> float:
 
 @lru_cache(maxsize=NAMES_KEPT)
 def _words_of_tool(name: str) -> frozenset[str]:
-    """The words of a tool's name. For all of GitHub's they take 7 ms the first time."""
+    """The words of a tool's name. For all of GitHub's this takes 7 ms the first time."""
     return frozenset(of_identifier(name))
 
 
@@ -123,4 +124,4 @@ def _letters(name: str) -> str:
 
 
 _letters_of_tool = lru_cache(maxsize=NAMES_KEPT)(_letters)
-"""4 ms for GitHub's the first time."""
+"""The cached letters of a tool's name. For all of GitHub's this takes 4 ms the first time."""

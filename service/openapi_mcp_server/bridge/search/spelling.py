@@ -1,4 +1,4 @@
-"""The words of a query that an API does not have, and those that they were probably meant as."""
+"""Corrects words of a query that an API does not have."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
 _MISTYPED_LETTERS = 4
 _MISTYPED_WORDS = 6
 _WHOLE_LETTERS = 6
-"""Letters of a word that is rather mistyped than the beginning of another one."""
+"""A word with so many letters is more likely mistyped than the beginning of another one."""
 _ALIKE, _ALIKE_WORDS = 0.8, 2
 _FORMS = {"ing": ("", "e"), "ed": ("", "e"), "s": ("",)}
-"""Endings, and what a word has in place of each."""
+"""Endings, each with its replacements in the word."""
 _LETTERS = string.ascii_lowercase
 _LONGEST = 24
-"""Letters of a word whose mistakes are mended."""
+"""The most letters of a word that is corrected."""
 _OTHER_LETTERS = (2, 4)
-"""Letters by which one mistake, or two, can make a word differ, as a set."""
+"""The most letters by which one mistake, or two, can change the set of a word's letters."""
 
 
 def meant_words(index: Index, found: Sequence[str]) -> dict[str, list[str]]:
-    """The words that are known nowhere, and what they were probably meant as, the likeliest first."""
+    """The unknown words with their probable corrections, the likeliest first."""
     unknown = [word for word in dict.fromkeys(found) if not _is_known(index, word, is_verb=word == found[0])]
     unknown = unknown[:_MISTYPED_WORDS]
     return {word: near for word in unknown if (near := _spelt_like(index, word, is_verb=word == found[0]))}
@@ -43,7 +43,7 @@ def _is_known(index: Index, word: str, *, is_verb: bool) -> bool:
 
 
 def _is_rather_mistyped(index: Index, word: str, *, is_verb: bool) -> bool:
-    """Whether the beginning of a known word is more likely a mistyped one."""
+    """Whether a word, although a known word begins with it, is more likely mistyped."""
     if is_verb and any(other in INTENTS for other in _one_mistake(word)):
         return True
     near = _one_mistake(word) if len(word) >= _WHOLE_LETTERS else ()
@@ -60,7 +60,7 @@ def beginning(index: Index, word: str) -> Iterator[str]:
 
 
 def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
-    """The nearest words: those that one mistake makes of it, else those that look most like it."""
+    """The nearest words: those at a distance of one mistake, or else the most similar ones."""
     near = [other for other in _one_mistake(word) if _is_spelt(index, other) or other in QUESTIONS]
     if len(word) < _MISTYPED_LETTERS:  # many are near to so short a word
         near = [other for other in near if (_opens(other) if is_verb else len(other) > len(word))]
@@ -70,12 +70,12 @@ def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
 
 
 def _opens(word: str) -> bool:
-    """Whether it is a word with which queries begin: a verb, or one such as "which"."""
+    """Whether queries begin with this word: a verb, or a word such as "which"."""
     return word in INTENTS or word in QUESTIONS
 
 
 def _is_spelt(index: Index, word: str) -> bool:
-    """Whether it is one of the words that are known, or the usual form of one."""
+    """Whether it is a known word, or a usual form of one."""
     known = index.spellings
     if word in known:
         return True
@@ -86,7 +86,8 @@ def _is_spelt(index: Index, word: str) -> bool:
 
 
 def _one_mistake(word: str) -> Iterator[str]:
-    """The words with a letter more, less, another or two in turn (after Norvig's spelling corrector), each once."""
+    """The words with one letter more, one less, one replaced or two swapped (as in Norvig's spelling corrector),
+    without repetitions."""
     if len(word) > _LONGEST:
         return
     splits = [(word[:at], word[at:]) for at in range(len(word) + 1)]
@@ -115,7 +116,7 @@ def _unlikely(index: Index, other: str, word: str, *, is_verb: bool) -> tuple[bo
 
 
 def _alike(index: Index, word: str) -> list[str]:
-    """The known words that are written most like a word. A mistake changes few letters, which rules most words out at
+    """The known words that are most similar to a word. A mistake changes few letters, which excludes most words at
     once."""
     own, size = letters(word), len(word)
     for allowed in _OTHER_LETTERS:

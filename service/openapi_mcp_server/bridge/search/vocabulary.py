@@ -1,6 +1,6 @@
-"""The words that people have for things, those that APIs have, and the methods that a verb can mean.
+"""People's words for things, those of APIs, and the methods that a verb can mean.
 
-Written for questions in English; a word that is in none of these tables is looked for as it is.
+The tables are for questions in English. A word in none of them is searched as it is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FAINT = frozenset(
     tonight week weeks year years yesterday
     """.split()  # noqa: SIM905 - read as words
 )
-"""Words that mostly say from when on, or what every answer has."""
+"""Words of time, and of parts that every answer has."""
 
 _VERBS: Mapping[Intent, str] = {
     "create": "add advertise alert allow annotate announce answer apply appoint ask assign attach bill book "
@@ -78,7 +78,7 @@ _VERBS: Mapping[Intent, str] = {
     "transcribe transfer transform translate triage trigger unarchive unban undelete undo unlock unpause "
     "unsend untrash upgrade validate verify void wake watch withdraw",
 }
-"""A verb may mean several things: ``cancel`` is a DELETE in one API and a POST in another."""
+"""Verbs by intent. A verb may have several: ``cancel`` is a DELETE in one API and a POST in another."""
 INTENTS: Mapping[str, frozenset[Intent]] = {
     verb: frozenset(intent for intent, verbs in _VERBS.items() if verb in verbs.split())
     for verb in " ".join(_VERBS.values()).split()
@@ -90,7 +90,7 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "delete": {"DELETE": 1.0, "POST": 0.3, "PUT": 0.2, "PATCH": 0.2},
     "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.2},
 }
-"""How well an operation of a method fits an intent."""
+"""The factors of methods for each intent."""
 SPELT_RIGHT = frozenset(
     """
     ago alone already always anyway aside away back bad best better big came care certain come common day dear early
@@ -101,34 +101,34 @@ SPELT_RIGHT = frozenset(
     told took too tool twice two typing usual wait way week well whole wide woman word work world wrong year yes young
     """.split()  # noqa: SIM905 - read as words
 )
-"""Usual English that is no mistake for a word of an API."""
+"""Usual English words that are not corrected to words of an API."""
 DETERMINERS = frozenset("a an the my our your his her its their this every all".split())  # noqa: SIM905 - read as words
-"""After an unknown first word they make it a verb: "star a repository"."""
+"""An unknown first word before one of these is a verb: "star a repository"."""
 QUESTIONS = frozenset("who which what where when how is are was were do does did has have can".split())  # noqa: SIM905
-"""A question is answered by reading."""
+"""First words of questions, which are answered by reading."""
 STOP_UNLESS_FIRST = frozenset({"like"})
-"""Verbs in front, and nothing elsewhere: "like a song"."""
+"""Words that count only as a verb at the start: "like a song"."""
 PREPOSITIONS = frozenset(
     """
     about after against among around at before behind below between by for from in inside into of off on onto over
     per since that through to under until which who whose with within without
     """.split()  # noqa: SIM905 - read as words
 )
-"""The words that are asked for stand before the first of them."""
+"""Prepositions. The words that are asked for come before the first of them."""
 RELATIVE = frozenset("that which who whose whom where to i we you they he she it".split())  # noqa: SIM905 - read as words
-"""After a noun they begin what tells more of it: "orders that have been paid", "files I opened"."""
+"""Words that begin a description of the noun before them: "orders that have been paid", "files I opened"."""
 ADVERBS = frozenset("again always bulk force never soft".split())  # noqa: SIM905 - read as words
-"""Words before a verb that are no noun, as are those that end with -ly."""
+"""Words before a verb that are no nouns, like words with the ending -ly."""
 PARTICLES = frozenset("away back down off out over up".split())  # noqa: SIM905 - read as words
-"""With an unknown first word they make a verb before an article: "time out a member"."""
+"""Words that form a verb with an unknown first word before an article: "time out a member"."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
-"""Words of someone who asks about what is his: ``/me/playlists``."""
+"""Words for the caller's own things: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
-"""In front they ask about one thing."""
+"""First words of questions about one thing."""
 ALL = frozenset({"all", "every", "everybody", "everyone", "everything", "several", "multiple"})
-"""They tell that not one item is to be deleted."""
+"""Words that mean more than one item, for example to be deleted."""
 MANY = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
-"""In front they ask for several, whatever the noun."""
+"""First words that ask for several things, whatever the noun."""
 
 GENERIC = frozenset(
     stem(word)
@@ -137,10 +137,10 @@ GENERIC = frozenset(
     remove retrieve search see set show take tell turn update use view write
     """.split()  # noqa: SIM905 - read as words
 )
-"""Verbs that half of an API's operations have: they tell the method, hardly the operation."""
+"""Verbs of half of an API's operations, which indicate the method but hardly the operation."""
 
 SYNONYM, SYNONYM_BESIDE = 0.75, 0.7
-"""Weight of another word of the group where an API does not have the word itself, and where it has it."""
+"""Weights of a synonym if an API does not have the word itself, and if it has it."""
 
 
 def _groups() -> Sequence[Sequence[str]]:
@@ -149,7 +149,7 @@ def _groups() -> Sequence[Sequence[str]]:
 
 
 def _synonyms() -> Mapping[str, tuple[str, ...]]:
-    """The synonyms by stem: the other stems of its groups."""
+    """The synonyms of each stem: the other stems of its groups."""
     found: dict[str, dict[str, None]] = {}
     for group in _groups():
         members = [stem(word) for word in group]
@@ -162,4 +162,4 @@ SYNONYMS = _synonyms()
 WORDS = frozenset(
     {*INTENTS, *(word for word in STOP if len(word) > 3), *(word for group in _groups() for word in group)}
 )
-"""All words of the tables, which a mistyped one may have been meant as, whatever the API."""
+"""All words of the tables, as possible corrections of a mistyped word in any API."""

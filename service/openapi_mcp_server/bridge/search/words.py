@@ -1,6 +1,6 @@
-"""Text and identifiers as the stems that a search compares: ``listRepoIssues`` and "issues of a repo" share two.
+"""Turns text and identifiers into stems for the search: ``listRepoIssues`` and "issues of a repo" share two.
 
-Both sides of a search pass through here, so a rule that makes a word odd (``promise`` → ``promiz``) does no harm.
+Queries and operations use the same rules, so an odd stem (``promise`` → ``promiz``) does no harm.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import lru_cache
 from openapi_mcp_server.bridge.text import visible
 
 STEMS_KEPT = 65_536
-"""Words whose stems are remembered: the documents of all large APIs together have about 30,000."""
+"""The number of words whose stems are remembered. The documents of all large APIs together have about 30,000."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
-"""``parseURLOfHTML5`` → parse, URL, Of, HTML, 5."""
+"""A word within an identifier: ``parseURLOfHTML5`` → parse, URL, Of, HTML, 5."""
 _PART = re.compile(r"[^\W_]+")
 """The pieces of an identifier that punctuation separates."""
 _COMPOUND = range(2, 4)
-"""Words of a compound that is also one word: ``CronJob`` is looked for as ``cronjob``."""
+"""The numbers of words in a compound that also counts as one word: ``CronJob`` is also ``cronjob``."""
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 
 _IRREGULAR = {
@@ -42,7 +42,7 @@ _IRREGULAR = {
     "media": "media", "data": "data", "news": "news", "series": "series", "species": "species", "status": "status",
     "statuses": "status",
 }  # fmt: skip
-"""British spellings, plurals, pasts and nouns that no ending tells, and words that the endings below would merge."""
+"""British spellings, irregular plurals, pasts and nouns, and words that the endings below would merge."""
 _VOWELS = "aeiouy"
 _SYLLABLE_END = re.compile(rf"[{_VOWELS}][^{_VOWELS}]")
 _PLURALS = (("sses", "ss"), ("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("zes", "z"))
@@ -53,11 +53,11 @@ _ENDINGS = (
     ("ence", ""), ("able", ""), ("ible", ""), ("ness", ""), ("our", "or"), ("ise", ""), ("ive", ""), ("ion", ""),
     ("ate", ""), ("at", ""), ("ize", ""), ("al", ""), ("er", ""), ("or", ""), ("ly", ""), ("ic", ""),
 )  # fmt: skip
-"""Endings that make words of words, each dropped only where two syllables stay (after Porter, 1980, step 4)."""
+"""Endings of derived words, each dropped only if two syllables remain (as in Porter, 1980, step 4)."""
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in small letters, identifiers taken apart."""
+    """The words of a text in lower case, with identifiers split."""
     return [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", visible(text)))]
 
 
@@ -66,7 +66,7 @@ def stems(text: str) -> list[str]:
 
 
 def of_identifier(name: str) -> Iterator[str]:
-    """The stems of an identifier, and those of its compounds as one word."""
+    """The stems of an identifier, and of its compounds as one word."""
     for part in _PART.findall(visible(name)):
         own = [word.lower() for word in _WORD.findall(part)]
         yield from map(stem, own)
@@ -75,7 +75,7 @@ def of_identifier(name: str) -> Iterator[str]:
 
 
 def of_segment(name: str) -> Iterator[str]:
-    """The stems of a path's segment; its words together are one more, so that ``log_out`` is found as logout."""
+    """The stems of a path's segment, and of its words joined, so that ``log_out`` is found as logout."""
     yield from of_identifier(name)
     parts = _PART.findall(visible(name))
     if len(parts) in _COMPOUND:
@@ -83,7 +83,7 @@ def of_segment(name: str) -> Iterator[str]:
 
 
 def joined(found: Sequence[str]) -> Iterator[str]:
-    """Neighbours as one word: "config map" is looked for as ``configmap``."""
+    """Neighbours as one word: "config map" is also searched as ``configmap``."""
     for count in _COMPOUND:
         for start in range(len(found) - count + 1):
             yield stem("".join(found[start : start + count]))
@@ -91,7 +91,7 @@ def joined(found: Sequence[str]) -> Iterator[str]:
 
 @lru_cache(maxsize=STEMS_KEPT)
 def stem(word: str) -> str:
-    """The stem of a word, which it has in common with others of its family; ``word`` is in small letters."""
+    """The stem of a word, which related words share; ``word`` is in lower case."""
     if (known := _IRREGULAR.get(word)) is not None:
         return known if known == word else stem(known)
     if len(word) < 4 or not word.isascii() or not word.isalpha():
@@ -108,13 +108,14 @@ def stem(word: str) -> str:
 
 
 def is_plural(word: str) -> bool:
-    """Whether a word is of several things, as far as its ending tells."""
+    """Whether a word is a plural, by its ending."""
     known = _IRREGULAR.get(word)
     return (known or _singular(word)) != word and word.endswith(("s", "people", "children")) if len(word) > 3 else False
 
 
 def _without(word: str, ending: str, instead: str) -> str:
-    """Short words keep most of it: "location" has the stem of "locate", and "station" its own."""
+    """A word without its ending; short words keep most of it: "location" has the stem of "locate", "station" its
+    own."""
     rest = word[: -len(ending)]
     if _syllables(rest) >= (1 if ending == "ification" else 2):
         return rest + instead
@@ -138,7 +139,7 @@ def _without_past(word: str) -> str:
 
 
 def _bare(word: str) -> str:
-    """A stem without a last ``e``, with ``ll`` as ``l`` and ``y`` as ``i``: different spellings of one word."""
+    """A stem in one spelling: without a last ``e``, with ``ll`` as ``l`` and ``y`` as ``i``."""
     if len(word) > 3 and word.endswith("e"):
         word = word[:-1]
     if word.endswith("ll") and _syllables(word) >= 2:

@@ -1,4 +1,4 @@
-"""The Accept header of an operation: what it documents, JSON before all, and anything else rather than nothing."""
+"""The Accept header of an operation: JSON first, then the other documented types, then ``*/*``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.openapi.model import Operation
 
 _MOST_TYPES = 8
-"""Types that are named; ``*/*`` stands for the others."""
+"""The most types that are named; ``*/*`` stands for the others."""
 _LONGEST_NAME = 255
-"""Characters; RFC 6838 section 4.2 allows 127 for either half."""
+"""The most characters of a name; RFC 6838 section 4.2 allows 127 for either half."""
 _SECOND = ";q=0.9"
 _LAST = "*/*;q=0.1"
 
@@ -19,7 +19,7 @@ _LAST = "*/*;q=0.1"
 def header(operation: Operation) -> str:
     """The value of Accept (RFC 9110 section 12.5.1): JSON, the other types of successes, at last ``*/*``.
 
-    A name that is no media type is not repeated: it could be anything, a line end included.
+    A name that is no media type is left out, since it could be anything, even a line end.
     """
     good = [each for each in operation.responses if each.status.startswith("2") or each.status == "default"]
     names = [media.name for response in good for media in response.media]
@@ -28,7 +28,7 @@ def header(operation: Operation) -> str:
 
 @lru_cache(256)
 def _naming(documented: tuple[str, ...]) -> str:
-    """Most operations of a document answer in the same types."""
+    """The header, with a cache, since most operations of a document have the same types."""
     names = dict.fromkeys(filter(_is_nameable, documented))
     json = [name for name in names if is_json(name)]
     others = [name for name in names if not is_json(name)]

@@ -18,7 +18,7 @@ from openapi_mcp_server.settings.auth import Identity
 
 
 class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that one tool's schemas may take, since every model that lists tools pays for them."""
+    """The most bytes of one tool's schemas, since every model that lists tools pays for them."""
 
     input_bytes: int = 32_000
     listed_bytes: int = listed.LISTED_BYTES  # of these, in a list
@@ -26,7 +26,7 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 LEAST_LIMITS = SchemaLimits(input_bytes=2_000, output_bytes=500)
-"""For what comes after `DOCUMENT_BYTES` are reached."""
+"""The limits for the remaining tools after `DOCUMENT_BYTES` are reached."""
 DOCUMENT_BYTES = 64 * 1024 * 1024
 """The most bytes of the entries of all tools of a document. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
 operations that each reach the same 60 schemas would take half a gigabyte."""
@@ -34,18 +34,19 @@ Made = TypeVar("Made")
 
 
 class Once(Generic[Made]):
-    """Makes something of a parameter, once for all that are alike: of Microsoft Graph's, each operation has its own."""
+    """Makes something from a parameter, once for all equal ones. In Microsoft Graph each operation has its own
+    copies."""
 
     def __init__(
         self, make: Callable[[str, Parameter], Made], facts: Callable[[Parameter], tuple[object, ...]]
     ) -> None:
-        """``facts``: all of a parameter that is made use of."""
+        """``facts`` returns all parts of a parameter that ``make`` uses."""
         self._make = make
         self._facts = facts
         self._made: dict[tuple[str, tuple[object, ...]], Made] = {}
 
     def of(self, name: str, parameter: Parameter) -> Made:
-        """``name`` is the argument's. Raises what making it raises."""
+        """The value for a parameter; ``name`` is the argument's. Raises the errors of ``make``."""
         key = name, self._facts(parameter)
         if (known := self._made.get(key)) is None:
             known = self._made[key] = self._make(name, parameter)
@@ -61,7 +62,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
     requests: inputs.SchemaSource
-    patches: inputs.SchemaSource  # the same, and null anywhere
+    patches: inputs.SchemaSource  # the same, with null allowed anywhere
     responses: Definitions
     outputs: outputs.Outputs  # of the responses
     limits: SchemaLimits
@@ -69,8 +70,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     response_filter: bool = False  # offered where it is of use
     output_schemas: bool = True
     switches: frozenset[str] = frozenset()  # parameters of nearly all operations that no task needs
-    portable: bool = False  # schemas are told as every model API takes them
-    result_bytes: int = 1  # of an answer at most; 0: there is no limit
+    portable: bool = False  # schemas have the form that every model API accepts
+    result_bytes: int = 1  # the most of an answer; 0: no limit
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]

@@ -1,4 +1,4 @@
-"""One argument of a tool: where it goes, and the property of the input schema that stands for it."""
+"""One argument of a tool: its place in the request, and its property in the input schema."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exempl
 from openapi_mcp_server.openapi.model import Parameter
 
 _NAME_SHOWN = 200
-"""Characters of a parameter's own name in the description of its argument."""
+"""The most characters of a parameter's own name in the description of its argument."""
 
 
 def slot(argument: str, parameter: Parameter) -> Slot:
-    """Where an argument goes. Raises SpecError where it cannot be sent."""
+    """The place of an argument. Raises SpecError if it cannot be sent."""
     return Slot(
         argument=argument,
         name=parameter.name,
@@ -37,18 +37,18 @@ _of_argument = attrgetter("name", "location", "required", "description", "allow_
 
 
 def of_slot(parameter: Parameter) -> tuple[object, ...]:
-    """All by which `slot` tells parameters apart. Of one with a media type, its schema and encodings are used too."""
+    """All parts of a parameter that `slot` uses; with a media type also its schema and encodings."""
     facts = _of_slot(parameter)
     return facts if parameter.content_type is None else (*facts, parameter.pointer)
 
 
 def of_argument(parameter: Parameter) -> tuple[object, ...]:
-    """All by which `of_parameter` tells them apart. Schemas that are alike are one, for as long as their document."""
+    """All parts of a parameter that `of_parameter` uses. Equal schemas of a document are one object while it lives."""
     return (*_of_argument(parameter), id(parameter.schema), *map(bytes, parameter.examples))
 
 
 def of_parameter(name: str, parameter: Parameter) -> Argument:
-    """The property of the input schema that stands for a parameter."""
+    """The property of the input schema for a parameter."""
     schema = cleaned(bytes(parameter.schema.json))
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:
@@ -72,7 +72,7 @@ def of_field(name: str, field: Field) -> Argument:
 
 
 def _description(schema: bytes) -> str:
-    """A schema's own; empty if it has none."""
+    """The description in a schema; empty if it has none."""
     own = decode(schema) if b'"description"' in schema else None
     prose = own.get("description") if isinstance(own, dict) else None
     return prose if isinstance(prose, str) else ""
@@ -89,7 +89,7 @@ def of_chooser(name: str, media_types: Sequence[str], *, by_value: bool) -> Argu
 
 
 def _is_told_by(argument: str, name: str) -> bool:
-    """Whether the argument's name says the real one: it is equal but for a suffix that tells where it goes."""
+    """Whether the argument's name is the real one, except for a suffix for its place."""
     return argument == name or argument.startswith(f"{name}__")
 
 

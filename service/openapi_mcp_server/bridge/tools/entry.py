@@ -1,4 +1,4 @@
-"""The entry of a tool in tools/list: its description, its hints, and the schema as a list tells it."""
+"""The entry of a tool in tools/list: its description, its hints and its listed schema."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ANNOTATIONS = {
     "PUT": Annotations(idempotentHint=True, openWorldHint=True),
     "DELETE": Annotations(destructiveHint=True, idempotentHint=True, openWorldHint=True),
 }
-"""By method (RFC 9110 section 9.2). ``destructiveHint`` is true unless said otherwise (MCP, ToolAnnotations), and no
-method promises that it only adds."""
+"""Hints by method (RFC 9110 section 9.2). ``destructiveHint`` is true by default (MCP, ToolAnnotations), and no method
+promises that it only adds."""
 
 
 def descriptions(operations: Sequence[tuple[Operation, Overrides]]) -> list[str]:
-    """The descriptions that a model chooses operations by, each different: 590 of Kubernetes' 826 have the words of
+    """The descriptions by which a model chooses operations, all different. In Kubernetes 590 of 826 have the words of
     another."""
     told = [
         text.description(operation) if own.description is None else text.line(own.description, text.DESCRIPTION_LIMIT)
@@ -51,7 +51,7 @@ def _told_apart(said: str, operation: Operation) -> str:
 
 
 def listed_inputs(inputs: ToolInputs, api: Api, name: str) -> tuple[InputContract, bytes]:
-    """The schema that a list carries of the tool ``name``, and what that makes of the arguments."""
+    """The listed schema of the tool ``name``, and the contract of its arguments with it."""
     contract, limit = inputs.contract, api.limits.listed_bytes
     if not api.portable and not listed.is_long(inputs.told, limit):
         return contract, inputs.told.whole
@@ -77,7 +77,7 @@ def encoded_entry(  # noqa: PLR0913, PLR0917 - the members of an entry
     hinted: Annotations,
     size: Mapping[str, int],
 ) -> tuple[msgspec.Raw, str]:
-    """The encoded element of tools/list, and the hash of it that it carries."""
+    """The encoded element of tools/list, and its hash, which it contains."""
     entry = ToolEntry(
         name=name,
         title=title or msgspec.UNSET,

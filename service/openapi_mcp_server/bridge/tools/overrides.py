@@ -1,8 +1,8 @@
 """Overrides by which authors and operators choose what a model sees of an operation: ``x-mcp`` in the document,
 TOOL_OVERRIDES beside it.
 
-A document's mistakes are notes, since its author is a stranger; but what was to be hidden is never shown for one. The
-file of TOOL_OVERRIDES is the operator's own: what is wrong in it stops the start.
+Mistakes in a document are notes, since its author is a stranger, but they never show an operation that should be
+hidden. The file of TOOL_OVERRIDES is the operator's own, so a mistake in it stops the start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Entries = Mapping[str, Mapping[str, msgspec.Raw]]
 """The fields of each entry, by operationId or by method and path: ``GET /pets/{id}``."""
 
 _KEYS_SHOWN = 200
-"""Characters of unread keys in a note."""
+"""The most characters of unread keys in a note."""
 
 
 class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,9 +36,7 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The values to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose
-    slashes stay.
-    """
+    """Values that replace those of the document; ``multi_segment`` are parameters of the path whose slashes stay."""
 
     name: str | None = None
     title: str | None = None
@@ -52,7 +50,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Presentation(msgspec.Struct, frozen=True):
-    """The overrides of one operation; ``hidden_by`` says in words who hides it; ``fault`` is why it cannot be shown."""
+    """The overrides of one operation. ``hidden_by`` says in words who hides it, ``fault`` why it cannot be shown."""
 
     overrides: Overrides = Overrides()
     notes: tuple[Note, ...] = ()
@@ -61,7 +59,7 @@ class Presentation(msgspec.Struct, frozen=True):
 
     @property
     def may_be_hidden(self) -> bool:
-        """Whether it is hidden, or what would say so cannot be read."""
+        """Whether it is hidden, or the override for that cannot be read."""
         return bool(self.hidden_by) or self.fault is not None
 
 
@@ -74,7 +72,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def read(data: bytes) -> Entries:
-    """The file of TOOL_OVERRIDES, JSON or YAML. Raises SpecError with the place of what is wrong."""
+    """Reads the file of TOOL_OVERRIDES, JSON or YAML. Raises SpecError with the place of a fault."""
     root = Located(ROOT, msgspec.Raw(document.read(data)))
     return {key: _entry(root.member(value, key)) for key, value in read_map(root).items()}
 
@@ -92,7 +90,7 @@ def _entry(at: Located) -> dict[str, msgspec.Raw]:
 
 
 def of(operation: Operation, entries: Entries) -> Presentation:
-    """The document's overrides, and over them those of the entries that select the operation."""
+    """The document's overrides, with those of the matching entries over them."""
     own = {} if operation.overrides == _NOTHING_WRITTEN else _given(_fields(operation.overrides))
     selected: dict[str, msgspec.Raw] = {}
     for key in _keys(operation):
@@ -107,7 +105,7 @@ def of(operation: Operation, entries: Entries) -> Presentation:
 
 
 def by_own_keys(entries: Entries, operations: Sequence[Operation]) -> Entries:
-    """The entries by keys of the operations that they select. One that names no operation exactly selects by its
+    """The entries by the keys of the operations that they select. An entry without an exact operation selects by its
     route, see `_route`."""
     if not entries:
         return entries
@@ -137,13 +135,13 @@ def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
 
 
 def _route(key: str) -> str:
-    """Equal for keys of the same method and path. Names of variables and the case of the method do not count."""
+    """A key's normal form, equal for the same method and path. Names of variables and the method's case are ignored."""
     method, space, path = plain_route(key).partition(" ")
     return f"{method.upper() if path.startswith('/') else method}{space}{path}"
 
 
 def _keys(operation: Operation) -> tuple[str, ...]:
-    """The keys that select an operation; the last counts most."""
+    """The keys that select an operation; the last one wins."""
     by_place = f"{operation.method} {operation.path}"
     keys = (by_place, f"{operation.method} {operation.written}") if operation.written else (by_place,)
     return keys if operation.operation_id is None else (operation.operation_id, *keys)
@@ -152,8 +150,8 @@ def _keys(operation: Operation) -> tuple[str, ...]:
 def _sorted_out(
     written: Mapping[str, msgspec.Raw], pointer: str, ours: frozenset[str]
 ) -> tuple[dict[str, msgspec.Raw], tuple[Note, ...], SpecError | None]:
-    """The members that can be used, notes on the rest, and the fault of an operation of which nobody knows whether it
-    is hidden, or from whom. ``ours``: the names that the operator says another thing of."""
+    """The usable members, notes on the others, and the fault of an operation if it is unknown whether, or from whom, it
+    is hidden. ``ours`` are the names that the operator overrides."""
     usable, problems, problem = {}, [], None
     for name, value in written.items():
         try:
@@ -171,7 +169,7 @@ def _sorted_out(
 
 
 def _given(fields: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-    """A key without a value is not there."""
+    """The fields without those that are null, which count as absent."""
     return {name: value for name, value in fields.items() if value != msgspec.Raw(b"null")}
 
 
@@ -180,7 +178,7 @@ def _one(name: str, value: msgspec.Raw) -> bytes:
 
 
 def _unknown(fields: Mapping[str, msgspec.Raw]) -> str:
-    """The keys that mean nothing; empty if there are none."""
+    """The unknown keys; empty if there are none."""
     unknown = sorted(fields.keys() - set(_KNOWN))
     if "annotations" in fields and bytes(fields["annotations"]).startswith(b"{"):
         inner: Iterable[str] = _fields(fields["annotations"]).keys() - set(Annotations.__struct_fields__)

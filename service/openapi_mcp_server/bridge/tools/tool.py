@@ -1,4 +1,4 @@
-"""One operation compiled into a tool: everything about it that does not depend on a call."""
+"""Compiles one operation into a tool: everything that does not depend on a call."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ class Compiled(msgspec.Struct, frozen=True, gc=False):
 def compile_operation(
     operation: Operation, name: str, said: str, subject: Subject, overrides: Overrides, api: Api
 ) -> Compiled:
-    """The tool, which ``said`` describes; raises SpecError with the place in the document if the operation cannot be
-    one."""
+    """The tool with the description ``said``; raises SpecError with the place in the document if it cannot be made."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
     inputs = tool_inputs(operation, api, overrides)
     contract, told = listed_inputs(inputs, api, name)
@@ -79,7 +78,7 @@ def compile_operation(
 
 
 def _output(operation: Operation, api: Api, inputs: ToolInputs) -> OutputContract | None:
-    """The contract of answers that the document gives; None where it gives none that could be declared."""
+    """The contract of answers in the document; None if it has none that can be declared."""
     documented = outputs.documented(operation, api.responses) if api.output_schemas else []
     if not documented:
         return None
@@ -97,5 +96,5 @@ def _described_headers(operation: Operation) -> Mapping[str, str]:
 
 @lru_cache(maxsize=256)
 def _labels(described: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
-    """Names as they are written, by those in lower case. Most operations of an API have the same."""
+    """Header names as written, by lower-case names. Most operations of an API have the same ones."""
     return {name.lower(): name for names in described for name in names if len(name) <= _HEADER_CHARACTERS}

@@ -1,4 +1,4 @@
-"""The arguments of an operation, and where each goes in its request."""
+"""The arguments of an operation, and their places in its request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FIXED_SCHEMA_BYTES = 1024 * 1024
 
 
 class ToolInputs(msgspec.Struct, frozen=True, gc=False):
-    """The arguments of a tool and where each goes."""
+    """The arguments of a tool and their places."""
 
     slots: tuple[Slot, ...]
     body: BodyPlan | None
@@ -118,7 +118,7 @@ def _withheld(chosen: Mapping[str, Fixed], slots: Sequence[Slot], in_body: Mappi
 def _fixed(
     operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.SchemaSource
 ) -> dict[str, Any]:
-    """The values that are fixed. An operation whose arguments cannot be fixed as they were to be is not served."""
+    """The fixed values. Raises SpecError if an argument cannot be fixed; then the operation is not served."""
     known = {argument.name: argument for argument in arguments}
     values = {}
     for name, each in chosen.items():
@@ -144,8 +144,8 @@ def _answers_json(operation: Operation, api: Api) -> bool:
 
 
 def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: Notes) -> list[Parameter]:
-    """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
-    that cannot be sent, are left out and noted.
+    """The parameters that are arguments. Left out with a note are those that credentials fill, those that every request
+    has anyway, and optional ones that cannot be sent.
     """
     holes, access = path_template.holes(operation.path), api.access(operation.security)
     spanning = frozenset(overrides.multi_segment)
@@ -208,7 +208,7 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
 def _contract(
     operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: Notes
 ) -> tuple[InputContract, inputs.Pieces]:
-    """How the arguments are checked, and the schema that clients list."""
+    """The contract for checking arguments, and the schema for lists."""
     schema = inputs.build(arguments, definitions, limit)
     if len(schema.told) > limit:
         raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")

@@ -32,12 +32,12 @@ OPERATIONS = Family(
     "Time from a message to its answer",
 )
 TOOL_ERRORS = Family(
-    "openapi_mcp_tool_errors_total", "counter", (_TOOL, "error_type"), "Results with isError, by what went wrong"
+    "openapi_mcp_tool_errors_total", "counter", (_TOOL, "error_type"), "Results with isError, by kind of error"
 )
 REQUEST_BYTES = Family("openapi_mcp_request_bytes_total", "counter", (_TOOL,), "Bytes of calls")
 RESPONSE_BYTES = Family("openapi_mcp_response_bytes_total", "counter", (_TOOL,), "Bytes of answers to calls")
 RESULT_TOKENS = Family(
-    "openapi_mcp_result_tokens_total", "counter", (_TOOL,), "About how many tokens models were given to read"
+    "openapi_mcp_result_tokens_total", "counter", (_TOOL,), "Estimated tokens of results that models were given"
 )
 TRUNCATED = Family("openapi_mcp_truncated_results_total", "counter", (_TOOL,), "Results with a part of the answer cut")
 MISMATCHES = Family(
@@ -53,7 +53,7 @@ UPSTREAM_REQUESTS = Family(
     "openapi_mcp_upstream_requests_total",
     "counter",
     ("api", "status", "error_type"),
-    "Requests by the status that an API answered, or by why there was none",
+    "Requests by the status of the API's answer, or by the error without one",
 )
 RETRIES = Family("openapi_mcp_upstream_retries_total", "counter", ("api",), "Attempts after the first")
 BREAKERS = Family(
@@ -67,9 +67,11 @@ WAITING = Family(
     "openapi_mcp_calls_waiting", "gauge", (), "Calls that wait for a connection to an API, or for their turn"
 )
 HELD_BYTES = Family("openapi_mcp_held_bytes", "gauge", (), "Bytes that are kept for clients")
-BUDGET_BYTES = Family("openapi_mcp_memory_budget_bytes", "gauge", (), "How many may be: MEMORY_BUDGET_BYTES")
+BUDGET_BYTES = Family(
+    "openapi_mcp_memory_budget_bytes", "gauge", (), "The most bytes that may be kept for clients: MEMORY_BUDGET_BYTES"
+)
 NO_ROOM = Family(
-    "openapi_mcp_no_room_total", "counter", (), "Messages, calls and answers that were refused for want of memory"
+    "openapi_mcp_no_room_total", "counter", (), "Messages, calls and answers that were refused for lack of memory"
 )
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
 REFUSED = Family(
@@ -82,7 +84,7 @@ FORWARDED = Family(
     "openapi_mcp_sse_forwarded_total",
     "counter",
     ("outcome",),
-    "Messages for sessions of other tasks, by what became of them: passed, gone, broken",
+    "Messages for sessions of other tasks, by outcome: passed, gone, broken",
 )
 DROPPED_SPANS = Family(
     "openapi_mcp_dropped_spans_total",
@@ -91,7 +93,7 @@ DROPPED_SPANS = Family(
     "Spans that could not be delivered, where calls are traced",
 )
 STATE = Family("openapi_mcp_state", "gauge", ("state",), "1 for the state of the process: starting, ready, draining")
-DRAIN_SECONDS = Family("openapi_mcp_drain_seconds", "gauge", (), "How long ago the process was told to stop, else 0")
+DRAIN_SECONDS = Family("openapi_mcp_drain_seconds", "gauge", (), "Seconds since the process was told to stop, else 0")
 GIVEN_UP = Family("openapi_mcp_calls_given_up_total", "counter", (), "Calls that a stop did not wait for any longer")
 RESTARTS = Family(
     "openapi_mcp_worker_restarts_total",
@@ -120,7 +122,7 @@ SHARED_FALLBACKS = Family(
     "openapi_mcp_shared_state_fallbacks_total",
     "counter",
     (),
-    "Turns that a task gave out of its share, since the store of SHARED_STATE did not say",
+    "Turns that a task gave from its own share of a limit, since the store of SHARED_STATE did not answer",
 )
 BUILD = Family("openapi_mcp_build_info", "gauge", ("version",), "1, with the version of this server")
 

@@ -1,4 +1,4 @@
-"""The differences between the dialects: how one operation's parameters, body and answers are told."""
+"""The differences between the dialects: how they describe an operation's parameters, body and answers."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _names_xml = re.compile(rb'[/+][Xx][Mm][Ll][ \t]*[";]').search
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A document under reading: its text, the members of its root, where its references lead, the notes on it.
+    """A document that is being read: its text, the members of its root, its references, the notes on it.
 
-    ``exact_answers``: schemas of answers say all that the document says, and errors have them too.
+    ``exact_answers``: schemas of answers keep everything in the document, and errors have schemas, too.
     """
 
     document: Document
@@ -43,11 +43,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     exact_answers: bool = False
 
     def at(self, name: str) -> Located:
-        """A member of the root, there or not."""
+        """A member of the root, which may be absent."""
         return Located(child(ROOT, name), self.root.get(name, NOTHING))
 
     def spared(self, read: Callable[[Located], T], at: Located, kind: NoteKind) -> T | None:
-        """Reads what the operations can do without. None, and a note, if it cannot be read."""
+        """Reads a part that operations can do without. Returns None and adds a note if it cannot be read."""
         try:
             return read(at)
         except SpecError as error:
@@ -56,7 +56,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Declaration(Protocol):
-    """A parameter as far as it is told from others: unique by name and location (Operation Object)."""
+    """The identity of a parameter: unique by name and location (Operation Object)."""
 
     @property
     def pointer(self) -> str: ...
@@ -70,7 +70,7 @@ D = TypeVar("D", bound=Declaration)
 
 
 class OperationParts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The parts of what an operation sends and gets. ``servers`` is empty where it names none of its own."""
+    """The parts of an operation's request and answers. ``servers`` is empty if it has none of its own."""
 
     parameters: tuple[Parameter, ...]
     body: Body | None
@@ -88,11 +88,11 @@ class Dialect(Protocol[D]):
     security_schemes: dict[str, SecurityScheme]
 
     def declaration(self, at: Located) -> D:
-        """A parameter where it is declared, or where a reference there leads to. Raises SpecError."""
+        """A parameter that is declared here or behind a reference here. Raises SpecError."""
         ...
 
     def parts(self, operation: OperationObject, at: Located, declarations: Sequence[D]) -> OperationParts:
-        """The operation that stands at ``at``, with all its parameters. Raises SpecError."""
+        """The parts of the operation at ``at``, with all its parameters. Raises SpecError."""
         ...
 
 

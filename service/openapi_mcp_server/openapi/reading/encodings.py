@@ -21,11 +21,11 @@ from openapi_mcp_server.openapi.references.resolve import Located
 _encoding = reader(EncodingObject)
 
 ReadHeader = Callable[[Located, str], Parameter]
-"""A Header Object, whose name is its key."""
+"""Reads a Header Object, whose name is its key."""
 
 
 class EncodingReader:
-    """Reads what a Media Type or an Encoding Object says of its parts. Raises SpecError."""
+    """Reads the encodings of a Media Type Object or an Encoding Object. Raises SpecError."""
 
     def __init__(self, header: ReadHeader, notes: Notes) -> None:
         self._header = header

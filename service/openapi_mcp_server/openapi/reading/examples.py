@@ -12,7 +12,7 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, o
 
 MAX_EXAMPLES = 3
 MAX_BYTES = 2_000
-"""The most bytes of one example; it is told whole or, of an object, by its members."""
+"""The most bytes of one example. It is shown whole; an object may be shown by members."""
 
 
 class _Example(msgspec.Struct, frozen=True, rename="camel"):
@@ -24,7 +24,7 @@ _example = msgspec.json.Decoder(_Example).decode
 
 
 def examples(at: Located, one: msgspec.Raw, several: msgspec.Raw, references: References) -> tuple[msgspec.Raw, ...]:
-    """The first values that are small enough; ``at`` is the object that has them. What cannot be read is left out."""
+    """The first values that are small enough; ``at`` is the object that has them. Unreadable ones are left out."""
     candidates = [one] if is_there(one) else list(_values(at, several, references))
     return tuple(each for each in candidates[:MAX_EXAMPLES] if 0 < memoryview(each).nbytes <= MAX_BYTES)
 

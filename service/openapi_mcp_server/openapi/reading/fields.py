@@ -1,9 +1,8 @@
-"""The fields that each version of the specification gives an object, and what is said of a field that is none of them.
+"""The fields of each object in each version of the specification, and the notes about unknown fields.
 
-Such a field is a slip of the pen (``parameter``) or stands in a document of another version (``requestBody`` in Swagger
-2.0); readers pass over it, so that an operation would lose its parameters and nobody were told. Names that begin with
-``x-`` are extensions. Within components, parameters and schemas many documents keep words of their own, and nothing is
-said of them.
+An unknown field is a mistake (``parameter``) or belongs to another version (``requestBody`` in Swagger 2.0). Readers
+ignore it, so without a note an operation would silently lose its parameters. Names that begin with ``x-`` are
+extensions. There are no notes within components, parameters and schemas, where many documents have words of their own.
 """
 
 from __future__ import annotations
@@ -61,24 +60,24 @@ OPERATION = Fields(
 )
 
 _ALIKE = 3
-"""Letters that a name must begin with like a field to be taken for it. No better comparison: a document may have a
-million unknown names."""
+"""The number of first letters that a name must share with a field to be taken for it. The comparison is this simple
+because a document may have a million unknown names."""
 
 
 def unknown(names: Collection[str], known: Fields, dialect: str) -> list[str]:
-    """The names that the specification does not have there, extensions apart."""
+    """The names that are neither fields of the specification nor extensions."""
     fields = _of(known, dialect)
     return [name for name in names if name not in fields and not name.startswith("x-")]
 
 
 def note(names: Collection[str], known: Fields, dialect: str, pointer: str, notes: Notes) -> None:
-    """Says what is wrong with each unknown one of the object at ``pointer``."""
+    """Notes each unknown name of the object at ``pointer``."""
     for name in unknown(names, known, dialect):
         notes.add(child(pointer, name), "field_unknown", misnamed(name, known, dialect))
 
 
 def misnamed(name: str, known: Fields, dialect: str) -> str:
-    """Says what is wrong with a name that is no field."""
+    """The note about a name that is no field."""
     of = f"{name!r} is no field of {known.of} in {version(dialect)}"
     if elsewhere := [each for each, fields in known.by_dialect.items() if name in fields]:
         return f"{of}, but in {version(elsewhere[0].split()[0])}"
@@ -87,7 +86,7 @@ def misnamed(name: str, known: Fields, dialect: str) -> str:
 
 
 def _near(name: str, fields: frozenset[str]) -> str | None:
-    """The field that begins most like a name, case and underscores apart; of two, the one that is as long."""
+    """The field with the longest common beginning, ignoring case and underscores; of two, the one of equal length."""
 
     def alike(field: str) -> tuple[int, int, str]:
         same = takewhile(lambda pair: pair[0] == pair[1], zip(_plain(name), _plain(field), strict=False))

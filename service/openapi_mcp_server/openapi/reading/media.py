@@ -37,7 +37,7 @@ _is_status = lru_cache(64)(re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})").fullmatch)
 
 
 class BodyReader:
-    """Reads Request Body Objects; each place of the document once."""
+    """Reads Request Body Objects, each place of the document once."""
 
     def __init__(self, references: References, schemas: Schemas, parameters: ParameterReader, notes: Notes) -> None:
         self._references = references
@@ -45,10 +45,10 @@ class BodyReader:
         self._encodings = EncodingReader(parameters.header, notes)
         self._notes = notes
         self._known: dict[str, Body] = {}
-        self._taken: set[str] = set()  # pointers of schemas that stand where bodies belong
+        self._taken: set[str] = set()  # pointers of schemas in the place of bodies
 
     def body(self, at: Located) -> Body | None:
-        """The body that stands at ``at``; None if nothing can be sent in it. Raises SpecError."""
+        """The body at ``at``; None if nothing can be sent in it. Raises SpecError."""
         resolved = self._references.resolve(at)
         place = resolved.target
         known = self._known.get(place.pointer)
@@ -93,8 +93,7 @@ class BodyReader:
         )
 
     def _schema(self, at: Located, declared: MediaTypeObject) -> tuple[Schema | None, bool]:
-        """The schema of what is sent, which is known as a whole, so that of ``schema`` and ``itemSchema`` the first
-        says more."""
+        """The schema of what is sent. It is sent as a whole, so ``schema`` is preferred to ``itemSchema``."""
         if is_there(declared.schema):
             return self._schemas.read(at.member(declared.schema, "schema")), False
         if not is_there(declared.item_schema) and (schema := misplaced_schema(at)) is not None:
@@ -105,7 +104,7 @@ class BodyReader:
 
 
 class ResponseReader:
-    """Reads Response Objects; each place of the document once."""
+    """Reads Response Objects, each place of the document once."""
 
     def __init__(self, references: References, schemas: Schemas, notes: Notes, *, exact: bool) -> None:
         self._references = references
@@ -175,8 +174,8 @@ def by_status(
 ) -> tuple[Response, ...]:
     """The answers in the map at ``at``. ``read_one`` gets the status, and whether the answer is a success.
 
-    Errors have no schemas: they are shown as they come. An operation can be called without knowing its answers:
-    what is wrong in one costs that one, and a note.
+    Errors have no schemas, since they are shown as they come. An operation can be called without knowing its answers,
+    so a faulty one is left out with a note.
     """
     has_success = any(status.startswith("2") for status in declared)
     found = []
@@ -202,7 +201,7 @@ def _status(key: str, at: Located) -> str:
 
 
 def described_schema(at: Located, declared: MediaTypeObject, schemas: Schemas) -> tuple[Schema | None, bool]:
-    """A media type's schema, and whether it is that of each item of a stream (3.2, ``itemSchema``)."""
+    """A media type's schema, and whether it describes each item of a stream (3.2, ``itemSchema``)."""
     if is_there(declared.item_schema):
         return schemas.read(at.member(declared.item_schema, "itemSchema")), True
     if is_there(declared.schema):

@@ -1,7 +1,7 @@
-"""OpenAPI's objects as documents hold them, opened one level deep; what is not needed is skipped unread.
+"""OpenAPI's objects, decoded one level deep; fields that are not needed are skipped.
 
-One level, so that a fault's place is exact: msgspec names the field or the index, never the key of a map.
-Every field may be null, which is what YAML makes of a key without a value, and means that it is absent.
+The depth is one level so that the place of a fault is exact: msgspec names the field or the index, never the key of a
+map. Every field may be null and then counts as absent, since YAML turns a key without a value into null.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from openapi_mcp_server.openapi.references.resolve import Located
 from openapi_mcp_server.openapi.text import numbers
 
 Text = str | int | bool | None
-"""Prose and names: people leave ``version: 1.0`` and ``operationId: 404`` unquoted. Of a number with a fraction `read`
-makes a text, since 1.10 is no 1.1."""
+"""Prose and names: people leave ``version: 1.0`` and ``operationId: 404`` unquoted. `read` keeps the text of a number
+with a fraction, since 1.10 is not 1.1."""
 Flag = bool | None
 Raws = list[Raw] | None
 RawMap = dict[str, Raw] | None
 Texts = list[Text] | None
 
 NOTHING = Raw()
-"""A field that is not there."""
+"""An absent field."""
 _NULL = b"null"
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
@@ -52,7 +52,7 @@ class Tag(msgspec.Struct, frozen=True):
 
 
 class OperationObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """``consumes``, ``produces`` and ``schemes`` are 2.0's, ``requestBody`` and ``servers`` 3.x's."""
+    """``consumes``, ``produces`` and ``schemes`` belong to 2.0, ``requestBody`` and ``servers`` to 3.x."""
 
     operation_id: Text = None
     summary: Text = None
@@ -116,7 +116,7 @@ class RequestBody(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResponseObject(msgspec.Struct, frozen=True, gc=False):
-    """``schema`` is 2.0's."""
+    """``schema`` belongs to 2.0."""
 
     description: Text = None
     headers: Raw = NOTHING
@@ -169,7 +169,7 @@ def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
 
 
 def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
-    """The value at a place in its shape; raises SpecError with the exact pointer of what does not fit."""
+    """Decodes the value at a place; raises SpecError with the exact pointer of the part that does not fit."""
     json = at.json
     while True:
         try:
@@ -182,7 +182,7 @@ def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
 
 
 def _with_text(json: Raw, error: msgspec.ValidationError) -> Raw | None:
-    """The same with text in place of a number where text is asked for, and of all numbers beside it in a list."""
+    """The value with text in place of a number where text is expected, and of all other numbers in the same list."""
     problem, _, path = str(error).partition(" - at `$")
     expected = _EXPECTED.match(problem)
     if expected is None or expected["got"] != "float" or "str" not in expected["expected"].split(" | "):
@@ -197,7 +197,7 @@ def _with_text(json: Raw, error: msgspec.ValidationError) -> Raw | None:
 
 
 def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
-    """The fault that msgspec found, in words and with a pointer; the value stands at ``pointer``."""
+    """The fault that msgspec found, in words and with its pointer; ``pointer`` is that of the whole value."""
     problem, _, path = str(error).partition(" - at `$")
     steps = [name or int(index) for name, index in _STEP.findall(path.rstrip("`")) if name or index]
     expected = _EXPECTED.match(problem)
@@ -216,7 +216,7 @@ _TEXTS: msgspec.json.Decoder[Texts] = msgspec.json.Decoder(Texts)
 
 
 def read_text(at: Located) -> str:
-    """Prose or a name; empty for null and for what is not there. Raises SpecError."""
+    """Prose or a name; empty if it is null or absent. Raises SpecError."""
     return written(read(_TEXT, at)) if is_there(at.json) else ""
 
 
@@ -226,25 +226,25 @@ def read_texts(at: Located) -> list[str]:
 
 
 def without(at: Located, keys: frozenset[str]) -> Located:
-    """An object less some of its members, at the same place."""
+    """An object without some of its members, at the same place."""
     members = {name: value for name, value in read_map(at).items() if name not in keys}
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 
 def read_map(at: Located) -> dict[str, Raw]:
-    """An object's members; empty for null and for what is not there. Raises SpecError."""
+    """An object's members; empty if it is null or absent. Raises SpecError."""
     members = read(_MAP, at) if is_there(at.json) else None
     return members or {}
 
 
 def read_list(at: Located) -> list[Raw]:
-    """An array's elements; empty for null and for what is not there. Raises SpecError."""
+    """An array's elements; empty if it is null or absent. Raises SpecError."""
     elements = read(_LIST, at) if is_there(at.json) else None
     return elements or []
 
 
 def is_there(value: Raw) -> bool:
-    """Whether a field was given; null is as good as nothing."""
+    """Whether a field was given; null counts as absent."""
     return len(value) > 0 and (len(value) != len(_NULL) or bytes(value) != _NULL)
 
 
@@ -256,7 +256,7 @@ def written(value: Text) -> str:
 
 
 def as_known(word: str, known: Iterable[str]) -> str:
-    """The word of the specification for this one, in any case and with spaces around it; else the word itself."""
+    """The word of the specification that equals this one without case and outer spaces; else the word itself."""
     plain = word.strip().lower()
     return next((each for each in known if each.lower() == plain), word)
 

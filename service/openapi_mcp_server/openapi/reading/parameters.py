@@ -30,7 +30,7 @@ from openapi_mcp_server.openapi.schemas.directions import Schemas
 ANY_TEXT = Schema(msgspec.Raw(b'{"type":"string"}'))
 ANYTHING = Schema(msgspec.Raw(b"{}"))
 RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
-"""Parameter Object, ``name``: definitions of these are ignored; they belong to media types and security."""
+"""Parameter Object, ``name``: definitions of these headers are ignored; they belong to media types and security."""
 
 _STYLES: Mapping[Location, tuple[Style, ...]] = {
     "path": ("simple", "label", "matrix"),
@@ -41,13 +41,13 @@ _STYLES: Mapping[Location, tuple[Style, ...]] = {
 }
 """Parameter Object, Style Values: what each location can have, its default first."""
 _EXPLODED = frozenset({"form", "cookie"})
-"""Styles that explode unless told not to."""
+"""Styles whose default for ``explode`` is true."""
 
 _BESIDE_SCHEMA = frozenset(
     {"name", "in", "required", "description", "deprecated", "style", "explode", "allowReserved", "allowEmptyValue"}
     | {"example", "examples", "collectionFormat"}
 )
-"""The fields of a parameter that is its own schema which are none of the schema."""
+"""Fields that are no part of the schema if a parameter is its own schema."""
 
 _Value = tuple[Schema, str | None, Mapping[str, Encoding], tuple[msgspec.Raw, ...]]
 _parameter = reader(ParameterObject)
@@ -55,7 +55,7 @@ _media_type = reader(MediaTypeObject)
 
 
 class ParameterReader:
-    """Reads Parameter and Header Objects; each parameter of the document once."""
+    """Reads Parameter and Header Objects, each parameter of the document once."""
 
     def __init__(self, references: References, schemas: Schemas, notes: Notes) -> None:
         self._references = references
@@ -66,7 +66,7 @@ class ParameterReader:
         self._known: dict[str, Parameter] = {}
 
     def parameter(self, at: Located) -> Parameter:
-        """The parameter that stands at ``at``, or that a reference there leads to. Raises SpecError."""
+        """The parameter at ``at``, or behind a reference there. Raises SpecError."""
         resolved = self._references.resolve(at)
         place = resolved.target
         if wrong := stray(at, place, "parameter"):

@@ -1,4 +1,4 @@
-"""The keys of ``paths`` as people write them, and the parameters that they call for."""
+"""The keys of ``paths`` as people write them, and the parameters that they need."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.parameters import ANY_TEXT
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
-# A question mark or a hash within braces belongs to the variable. Possessive: a key may be megabytes of braces.
+# A question mark or a hash within braces belongs to the variable. It is possessive, since a key may be megabytes of
+# braces.
 _KEY = re.compile(
     r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
 )
 _OPTIONAL_QUERY = re.compile(r"\{[?&]([^{}]*)\}")
 """Optional query parameters of a URI template (RFC 6570 section 3.2.8): ``/pets{?page,size}``."""
 _TWICE = re.compile(r"\{(\{[^{}]*\})\}")
-"""A variable as Postman writes it."""
+"""A variable in Postman's notation."""
 _ANY_SEGMENTS = frozenset({":path", ":.*", ":.+", "=**"})
 _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|$)")
-"""A variable as Express and Flask write it."""
+"""A variable in the notation of Express and Flask."""
 
 
 class PathKey(msgspec.Struct, frozen=True, gc=False):
-    """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others;
-    ``written`` is the whole of it, ``offered`` are names that may be in the query."""
+    """The parts of a key. ``query`` has only its fixed pieces, ``bound`` has (wire name, variable) of the others.
+    ``written`` is the whole key, ``offered`` has the names of optional query parameters."""
 
     path: str
     query: str
@@ -52,7 +53,7 @@ class PathKey(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(16)
 def _variables(path: str) -> tuple[str, ...]:
-    """Each of the operations of a path, and of their parameters, asks for them."""
+    """The variables of a path. The result is cached, since each operation of the path and each parameter needs it."""
     return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(path)))
 
 
@@ -92,9 +93,8 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
 
 
 def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: Notes) -> PathKey:
-    """The key with its variables as the parameters are called, where it has them as a framework's routes do
-    (``{id:[0-9]+}``, ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``) or in another case. What is not declared stays as
-    it is."""
+    """The key with the names of its parameters as variables, if it has them in a framework's notation (``{id:[0-9]+}``,
+    ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``) or in another case. Undeclared variables stay as they are."""
     declared = {each.name.strip(SPANNING) for each in parameters if each.location == "path"}
     missing = {_folded(name): name for name in sorted(declared.difference(key.variables))}
     if not missing:
@@ -108,7 +108,7 @@ def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: No
 
 
 def _folded(name: str) -> str:
-    """A name without what joins its words, so that ``petId`` and ``pet_id`` are equal."""
+    """A name without case and separators, so that ``petId`` and ``pet_id`` are equal."""
     return name.lower().replace("_", "").replace("-", "")
 
 
@@ -127,7 +127,7 @@ def _segment(found: re.Match[str], missing: Mapping[str, str]) -> str:
 
 
 def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: Notes) -> tuple[Parameter, ...]:
-    """The parameters of an operation as its path's key wants them; raises SpecError. ``pointer`` is the operation's."""
+    """The parameters of an operation, adapted to its path's key; raises SpecError. ``pointer`` is the operation's."""
     variables = frozenset(key.variables)
     if "" in variables:
         raise SpecError(pointer, f"the path {key.path!r} has a variable without a name")
@@ -150,7 +150,7 @@ def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: N
 
 
 def _spanning(parameter: Parameter, key: PathKey) -> Parameter:
-    """A parameter of the path as its variable has it; some carry the mark in their own name too."""
+    """A path parameter with the mark of its variable; some have the mark in their own name, too."""
     name = parameter.name.strip(SPANNING)
     if parameter.location != "path" or name not in key.spanning:
         return parameter

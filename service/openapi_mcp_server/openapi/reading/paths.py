@@ -1,4 +1,4 @@
-"""The paths of a document: operations with what their path and the document lend them."""
+"""The paths of a document: operations with the values of their path and of the document merged in."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened
 
 FIELDS_PER_OPERATION = 10
-"""Fields of path items: at most so many times the operations that a document may have. Items have one to eight."""
+"""The limit for fields of path items, as a multiple of the most operations of a document. Items have one to eight."""
 PARTS_PER_OPERATION = 10
 """The limit for parameters, media types, tags, servers and alternatives of security, as a multiple of the most
 operations of a document. Operations can share these parts by a reference or by their path, but each part is read for
@@ -44,22 +44,23 @@ REPEATED_BYTES, REPEATED_TIMES = 4 << 20, 4
 times the document. An item is read for each of its paths: 700 kB, half of it one description, took 2.5 GB. An API that
 serves its paths below ``/v1`` and ``/v2`` reads each item twice."""
 MAX_OPERATIONS = 200_000
-"""Operations of one document: by references, paths can share them without number. The largest document known has
-22,361."""
+"""The most operations of one document, since references let any number of paths share them. The largest known document
+has 22,361."""
 
 PATH_CHARACTERS = 8_000
-"""As many as RFC 9112 section 3 asks of a whole request line. Every place below a path has its key: one of 200 kB with
-500 parameters took 100 MB."""
+"""The length that RFC 9112 section 3 recommends for a whole request line. Every place below a path contains its key: a
+key of 200 kB with 500 parameters took 100 MB."""
 
 MAX_SHARED_OVERRIDES = 4 * 1024
-"""Bytes of ``x-mcp`` or ``x-mcp-scopes`` that hold for several operations: each of them is read with it. 100 kB took
-900 MB."""
+"""The most bytes of ``x-mcp`` or ``x-mcp-scopes`` that hold for several operations, since each operation reads them
+again. 100 kB took 900 MB."""
 
 TAG_LEVELS = 20
-"""Tags above one tag that count for its operations: with thousands, 160 kB took 7 s to index for the search."""
+"""The most parents of a tag that count for its operations. With thousands of them, the search took 7 s to index 160
+kB."""
 
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
-"""Fields that an operation has and a path item's other fields have not."""
+"""Fields that only operations have, and no other object in a path item."""
 
 _ANY_METHOD = "x-amazon-apigateway-any-method"
 _NO_METHOD = f"{_ANY_METHOD} does not say which methods the API takes; an overlay can copy it to each of them"
@@ -133,7 +134,7 @@ class PathReader(Generic[D]):
                 self._skip(fault_of(error, place.pointer), method, key)
 
     def _item(self, at: Located) -> dict[str, Located]:
-        """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
+        """The fields of a path item with their places. Fields beside a ``$ref`` win over those of its target."""
         declared = read_map(at)
         self._fields += len(declared)
         own = {name: at.member(value, name) for name, value in declared.items()}
@@ -163,7 +164,8 @@ class PathReader(Generic[D]):
                         yield (name, method), method, place.member(value, method)
 
     def _is_additional(self, method: str, place: Located, item: Mapping[str, Located]) -> bool:
-        """Whether an operation counts: methods that have a field of their own belong there (3.2, Path Item Object)."""
+        """Whether an additional operation counts: methods with a field of their own must use it (3.2, Path Item
+        Object)."""
         if method != method.upper() or (field := method.lower()) not in self._dialect.methods:
             return True
         if field in item:
@@ -173,7 +175,7 @@ class PathReader(Generic[D]):
         return True
 
     def _tell_of_others(self, key: str, item: Mapping[str, Located]) -> None:
-        """Notes what stands among the methods and is none: an operation under another name is one that is skipped."""
+        """Notes fields that are no methods; an operation under such a name is listed as skipped."""
         if _ANY_METHOD in item:
             self._skip(SpecError(item[_ANY_METHOD].pointer, _NO_METHOD), "*", key)
         for name in fields.unknown(item, fields.PATH_ITEM, self._version):
@@ -190,7 +192,7 @@ class PathReader(Generic[D]):
     def _shared_or_fault(
         self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
     ) -> _Shared[D] | SpecError:
-        """The values that operations share, or the fault of their path, which is one of each of them."""
+        """The values that operations share, or the fault of their path, which counts for each of them."""
         if is_taken:
             return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
@@ -251,7 +253,7 @@ class PathReader(Generic[D]):
         return made
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
-        """The parameters of a list at ``at``. Of two with one name in one place, the last."""
+        """The parameters of a list at ``at``. Of two with the same name and location, the last counts."""
         found: dict[tuple[str, str], D] = {}
         self._parts += len(declared or ())
         for index, value in enumerate(declared or ()):
@@ -272,8 +274,8 @@ class PathReader(Generic[D]):
         return name
 
     def _sendable(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
-        """The parameters that can be set, and of several querystrings the last (3.2, Parameter Locations: it is the
-        whole query, and stands beside no other)."""
+        """The parameters that can be sent, but only the last of several querystrings, since one is the whole query
+        (3.2, Parameter Locations)."""
         whole = [each for each in parameters if each.location == "querystring"]
         for each in whole[:-1]:
             self._notes.add(each.pointer, "parameter_repeated", "another querystring; the last one counts")
@@ -290,7 +292,7 @@ class PathReader(Generic[D]):
                 yield parameter
 
     def _security_of_all(self, at: Located) -> tuple[SecurityChoice, ...] | SpecError:
-        """The security where an operation says nothing. A fault is one of every operation that says nothing."""
+        """The security of operations without their own. A fault counts for every such operation."""
         try:
             return self._read_choices(read_list(at), at.pointer)
         except SpecError as error:
@@ -308,7 +310,7 @@ class PathReader(Generic[D]):
         return security.choices(declared, pointer, self._dialect.security_schemes, self._notes, references)
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
-        """An operation's tags and those above them (3.2, Tag Object, ``parent``)."""
+        """An operation's tags and their parents (3.2, Tag Object, ``parent``)."""
         tags = [written(tag) for tag in declared]
         found = dict.fromkeys(tags)
         for tag in tags:
@@ -330,13 +332,15 @@ class PathReader(Generic[D]):
             raise SpecError(child(ROOT, "paths"), f"more than {self._max_operations:,} operations")
 
     def _require_few_fields(self) -> None:
-        """Many paths may refer to one item of many fields, which are looked at for each of them."""
+        """Limits the fields of path items, since many paths may refer to one large item, which is read for each
+        path."""
         limit = FIELDS_PER_OPERATION * self._max_operations
         if self._fields > limit:
             raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
 
     def _require_few_repeated(self, at: Located, target: Located) -> None:
-        """A path that is skipped takes nothing of the room, so that smaller items are still read."""
+        """Limits the bytes of repeated path items. A skipped path does not count, so that smaller items are still
+        read."""
         size = memoryview(target.json).nbytes if target.pointer in self._referred else 0
         if size > self._repeatable:
             problem = f"its path item of {size:,} bytes is also that of other paths: too many bytes are read again"
@@ -352,20 +356,20 @@ class PathReader(Generic[D]):
 
 
 def _identity(declaration: Declaration) -> tuple[str, str]:
-    """Parameter Object: unique by name and location; header names know no case (RFC 9110 section 5.1)."""
+    """The key by which a parameter is unique (Parameter Object). Header names ignore case (RFC 9110 section 5.1)."""
     name = declaration.name.lower() if declaration.location == "header" else declaration.name
     return name, declaration.location
 
 
 def _parts(operation: Operation) -> int:
-    """The number of its parts without the parameters."""
+    """The number of parts of an operation, without its parameters."""
     media = sum(len(response.media) + len(response.headers) for response in operation.responses)
     media += len(operation.body.media) if operation.body else 0
     return media + len(operation.tags) + len(operation.security) + len(operation.servers)
 
 
 def _require_method(method: str, pointer: str) -> None:
-    """Raises SpecError for what is no method; only ``additionalOperations`` (3.2) can name such."""
+    """Raises SpecError for an invalid method, which only ``additionalOperations`` (3.2) can have."""
     if not is_token(method):
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
@@ -382,7 +386,7 @@ def _shared_overrides(at: Located) -> Overrides:
 
 
 def _shared_scopes(at: Located) -> Overrides:
-    """Never ignored: whoever has not these scopes would see the operations."""
+    """The shared scopes. A fault is raised: if it were ignored, callers without the scopes would see the operations."""
     _require_short(at)
     return _scopes(at.json)
 
@@ -395,13 +399,13 @@ def _require_short(at: Located) -> None:
 
 
 def _scopes(value: msgspec.Raw) -> Overrides:
-    """``x-mcp-scopes`` as a field of ``x-mcp``, where it is inherited and can be overridden like the others. It is read
-    there, and an operation for which it cannot be read is not served."""
+    """``x-mcp-scopes`` as a field of ``x-mcp``, where it is inherited and overridden like the others. If it cannot be
+    read there, the operation is not served."""
     return {"scopes": value} if is_there(value) else {}
 
 
 def _prose(item: Mapping[str, Located], field: str) -> str:
-    """A text of a path item; none where it is something else."""
+    """A text of a path item; empty if it is something else."""
     try:
         return read_text(item[field])
     except (KeyError, SpecError):

@@ -1,4 +1,4 @@
-"""Security schemes, and the alternatives that an operation asks for."""
+"""Security schemes, and the alternatives that an operation requires."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _LOCATIONS = frozenset({"header", "query", "cookie"})
 
 
 def schemes(at: Located, source: Source) -> dict[str, SecurityScheme]:
-    """The schemes that can be met, by name, of the map that stands at ``at``.
+    """The usable schemes of the map at ``at``, by name.
 
-    One that cannot be read is one that cannot be met: what needs it is told apart from what does not.
+    A scheme that cannot be read counts as one that cannot be met, so that only operations that need it are affected.
     """
     found = {}
     for name, value in (source.spared(read_map, at, "security_dropped") or {}).items():
@@ -81,7 +81,8 @@ def choices(
     """The alternatives of a ``security`` list at ``pointer``, any of which is enough. ``references`` are given in a
     dialect where a scheme may be named by its URI.
 
-    One that cannot be read is left out; SpecError with its place if no other is left, since nobody knows what it asks.
+    An alternative that cannot be read is left out. If no other is left, SpecError is raised with its place, since its
+    requirements are unknown.
     """
     found, faults = [], []
     for index, value in enumerate(declared or ()):

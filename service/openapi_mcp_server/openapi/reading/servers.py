@@ -1,4 +1,4 @@
-"""Where an API is served: Server Objects of OpenAPI 3.x as URLs."""
+"""Server Objects of OpenAPI 3.x as URLs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _server = reader(ServerObject)
 _variable = reader(ServerVariable)
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
 _DOUBLED = re.compile(r"(?<=[^:/])/{2,}")
-"""Where a variable begins with a slash and stands behind one (``/{basePath}`` with ``/prod``, as API Gateway exports
-it), or is empty."""
+"""A doubled slash, from a variable that begins with a slash after another one (``/{basePath}`` with ``/prod``, as API
+Gateway exports it), or that is empty."""
 URL_CHARACTERS = 8_000
-"""As many as of a path. A variable may stand in a URL again and again: 200 kB became a gigabyte."""
+"""The same limit as for a path. A URL may repeat a variable: 200 kB became a gigabyte."""
 
 
 def urls(
     declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes, problems: list[SpecError] | None = None
 ) -> tuple[str, ...]:
-    """The usable URLs of the ``servers`` list at ``pointer``, variables replaced by their defaults. What is wrong with
-    the others is noted, and added to ``problems``.
+    """The usable URLs of the ``servers`` list at ``pointer``, variables replaced by their defaults. Faults of the
+    others are noted, and added to ``problems``.
     """
     found = []
     for index, value in enumerate(declared or ()):
@@ -41,7 +41,7 @@ def urls(
 
 
 def own(declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes) -> tuple[str, ...]:
-    """The URLs of a path or an operation; empty where it names none. Raises SpecError if it names no usable one."""
+    """The URLs of a path or an operation; empty if it has none. Raises SpecError if none of them is usable."""
     problems: list[SpecError] = []
     found = urls(declared, pointer, notes, problems)
     if declared and not found:

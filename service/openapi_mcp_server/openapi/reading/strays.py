@@ -1,5 +1,5 @@
-"""Objects that stand where another kind of object belongs: told where they are used, and taken for what they mean where
-there is only one way to mean it.
+"""Objects in a place for another kind of object. They are reported where they are used, and accepted if they can have
+only one meaning.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SCHEMA_KEYWORDS = frozenset(
 def stray(at: Located, target: Located, wanted: str) -> str | None:
     """The fault of a reference at ``at`` that leads to another section than that of ``wanted``; None if it has none.
 
-    Only sections say what they hold: of what is elsewhere in the document nothing is said.
+    Targets outside of sections have no known kind, and are not judged.
     """
     if target.pointer == at.pointer:
         return None
@@ -44,13 +44,14 @@ def stray(at: Located, target: Located, wanted: str) -> str | None:
 
 @lru_cache(1_024)
 def _section(pointer: str) -> str:
-    """The section that has a value as one of its own; empty elsewhere. Operations refer to the same few."""
+    """The section that a value stands in; empty if none. The result is cached, since operations refer to the same
+    few."""
     path = tokens(pointer)
     return path[1] if path[0] == "components" and len(path) == 3 else path[0] if len(path) == 2 else ""
 
 
 def misplaced_schema(at: Located) -> Located | None:
-    """The schema that an object is itself, or has as ``schema``, though its place wants a map of media types."""
+    """The schema that stands, as the object itself or as its ``schema``, in the place of a map of media types."""
     members = opened(at.json)
     if not isinstance(members, dict):
         return None

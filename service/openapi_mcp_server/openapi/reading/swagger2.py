@@ -1,6 +1,6 @@
-"""Swagger 2.0, read straight into the same model.
+"""Swagger 2.0, read directly into the same model.
 
-Its parameters are schemas of their own and take in the body: ``in: body`` and ``in: formData`` become a body of the
+Parameters of 2.0 are schemas themselves and include the body: ``in: body`` and ``in: formData`` become a body of the
 media types in ``consumes``; ``collectionFormat`` becomes a style.
 """
 
@@ -59,7 +59,7 @@ _FILE = "file"
 _EXAMPLE = "x-example"
 
 _REPEATED_BYTES = 1_000
-"""Bytes of a parameter that may well stand in many operations."""
+"""The most bytes of a parameter that is remembered, since many operations may repeat it."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _parameter = reader(ParameterObject2)
@@ -67,7 +67,7 @@ _response = reader(ResponseObject)
 
 
 class BodyParameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A parameter that goes into the body: all of it, or one field of a form."""
+    """A parameter that is the whole body, or one field of a form."""
 
     pointer: str
     name: str
@@ -88,7 +88,7 @@ class BaseAddress(msgspec.Struct, frozen=True):
     schemes: list[str]
 
     def urls(self, schemes: Sequence[str]) -> tuple[str, ...]:
-        """One URL, of https if that is offered; without a host only the path is known."""
+        """One URL, with https if offered; only the path if there is no host."""
         if not self.host:
             return (self.path,) if self.path else ()
         if not schemes:
@@ -326,7 +326,7 @@ def _declaration(at: Located) -> ParameterObject2:
 
 
 def _or_fault(at: Located) -> list[str] | SpecError:
-    """Media types, or what is wrong with each operation that has none of its own and needs them."""
+    """Media types, or the fault of each operation that needs them and has none of its own."""
     try:
         return read_texts(at)
     except SpecError as error:
@@ -334,7 +334,8 @@ def _or_fault(at: Located) -> list[str] | SpecError:
 
 
 def _address(source: Source) -> BaseAddress:
-    """Where the document says the API is; nothing where a part of it cannot be read: the rest is somewhere else."""
+    """The API's address in the document; empty if a part of it cannot be read, since the rest would be another
+    address."""
     host = source.spared(read_text, source.at("host"), "server_dropped")
     path = source.spared(read_text, source.at("basePath"), "server_dropped")
     schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
@@ -379,12 +380,12 @@ def _form_schema(fields: Sequence[BodyParameter]) -> Schema:
 
 
 def _is_bytes(items: ParameterObject2 | None) -> bool:
-    """Whether a list is one of files, each a part of its own whatever the list's format is."""
+    """Whether a list has files as items. Each is a part of its own, whatever the list's format is."""
     return items is not None and (_FILE in {items.type, items.format} or items.format == "binary")
 
 
 def _without(at: Located, keys: frozenset[str]) -> Located:
-    """The schema among a parameter's members; an example under the name that 2.0 leaves for it."""
+    """The schema among a parameter's members, with an example under the name that 2.0 leaves for it."""
     rest = _known_rest if len(at.json) <= _REPEATED_BYTES else _rest
     return Located(at.pointer, rest(bytes(at.json), keys), at.base)
 

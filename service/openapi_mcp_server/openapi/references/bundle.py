@@ -1,14 +1,13 @@
-"""A document in several files as one: every reference to another file becomes one within the document.
+"""Joins a document in several files: every reference to another file becomes one within the document.
 
 ``common.yaml#/components/schemas/Pet`` becomes ``#/components/schemas/Pet``: schemas of other files join the root's
-own, under their own names where these are free, since models get to see the names. All the rest of a file stays
-together under ``#/x-bundled/<its path from the root's folder>``. References in a file are relative to that file
-(RFC 3986 section 5.1.3); an ``$id`` is no place to look for files, but what the root itself identifies so is no file.
+own. They keep their names if these are free, since models see the names. The rest of a file stays together under
+``#/x-bundled/<its path from the root's folder>``. References in a file are relative to that file (RFC 3986 section
+5.1.3). An ``$id`` is not used to look for files, but a URI that the root identifies is not a file.
 
-What cannot be read or is not there keeps its reference, which then costs whatever uses it and nothing else; the reason
-goes with the document (`Document.unread`). The root's dialect counts for all files. Files are opened level by level and
-only where they hold references, so that numbers stay as they were spelt and a large file never becomes a tree of
-Python objects.
+A reference to a file that is missing or unreadable stays as it is. Only its users are skipped, and the reason is in
+`Document.unread`. The root's dialect counts for all files. Files are decoded level by level, and only where they have
+references. So numbers keep their spelling, and a large file never becomes a tree of Python objects.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ Read = Callable[[str], bytes]
 """A file's absolute, normal path to its content as compact JSON (`text.document.read`); raises SpecError if
 it cannot be used. Called once for each path."""
 
-# Without the first quote, twice as fast; a key that only ends in `$ref` is told apart later.
+# The search without the first quote is twice as fast; a key that only ends in `$ref` is excluded later.
 _REFERENCE = re.compile(rb'\$ref":"')
 _LEADS_OUT = re.compile(rb'\$ref":"[^#]')
 _IDENTIFIER = re.compile(rb'"\$(?:id|self)":"([^"\\]+)"')
-# RFC 3986 section 4.2: a scheme, an authority or an absolute path make a reference none that is relative to the file.
+# RFC 3986 section 4.2: a reference with a scheme, an authority or an absolute path is not relative to the file.
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/?]")
 _OF_SECTIONS = {
     "#/definitions": re.compile(rb'"\$ref":"#/definitions/([^"/\\]*)'),
@@ -61,9 +60,9 @@ _MAPS = frozenset(
         "callbacks", "pathItems", "mediaTypes", "content", "encoding", "variables", "additionalOperations",
     }
 )  # fmt: skip
-"""Keys of objects whose own keys are names and mean nothing: a property may well be called ``example``."""
+"""Keys of objects whose own keys are names and no keywords: a property may be called ``example``."""
 _VALUES = frozenset({"example", "examples", "default", "enum", "const"})
-"""Keys of values, in which ``$ref`` is nothing but a word."""
+"""Keys of values, in which ``$ref`` is plain data."""
 _SECTIONS: tuple[tuple[str, ...], ...] = (
     ("paths",), ("x-ms-paths",), ("components",), ("definitions",), ("parameters",), ("responses",),
     ("components", "schemas"), ("components", "parameters"), ("components", "responses"),
@@ -75,7 +74,7 @@ _SCHEMA_FOLDERS = frozenset({("components", "schemas"), ("definitions",), ("$def
 
 
 class _Target(msgspec.Struct, frozen=True):
-    """A place in a file: a fragment with its ``#``, and what is there; None in the root, and where nothing is."""
+    """A place in a file: a fragment with its ``#``, and its value; None in the root, and if there is no value."""
 
     path: str
     pointer: str
@@ -91,8 +90,8 @@ class _Part:
         self._is_indexed = False
 
     def find(self, fragment: str) -> Located | None:
-        """The value at a pointer or an anchor; None if there is none. ``#/`` leads to a member with an empty name
-        (RFC 6901 section 5), and is written for the whole file."""
+        """The value at a pointer or an anchor; None if there is none. ``#/`` leads to a member with an empty name (RFC
+        6901 section 5), but some authors mean the whole file."""
         if not fragment:
             return self.root
         try:
@@ -105,12 +104,12 @@ class _Part:
 
 
 def is_needed(document: Document) -> bool:
-    """Whether any reference leads out of the document. 3 ms for one of 13 MB (7 MB without white space)."""
+    """Whether any reference leads out of the document. The search takes 3 ms for 13 MB (7 MB without white space)."""
     return _LEADS_OUT.search(document.json) is not None
 
 
 def bundle(root: Document, path: str, read: Read) -> Document:
-    """One document of all files that ``root`` leads to. ``path``: the root's own, absolute and normal."""
+    """One document of all files that ``root`` refers to. ``path`` is the root's own, absolute and normal."""
     return _Bundle(root, path, read).document()
 
 
@@ -181,9 +180,9 @@ class _Bundle:
         }
 
     def _reserve_names(self) -> None:
-        """A schema of the root that is nothing but a reference to a file gives what is there its name.
+        """If a schema of the root is only a reference to a file, its name goes to the target.
 
-        Names that the root has or refers to are not given to others.
+        Names that the root has or refers to are not given to other schemas.
         """
         home: dict[str, msgspec.Raw] | None = self._members
         for key in self._home:
@@ -197,7 +196,7 @@ class _Bundle:
                 self._name(target, name)
 
     def _value(self, value: msgspec.Raw, path: str, holder: str, *, is_map: bool = False) -> msgspec.Raw:
-        """A value of the file at ``path`` with its references rewritten; ``holder`` is the key that it is under."""
+        """A value of the file at ``path`` with its references rewritten; ``holder`` is the value's key."""
         if not (_LEADS_OUT if path == self._path else _REFERENCE).search(memoryview(value)):
             return value
         container = opened(value)
@@ -240,7 +239,7 @@ class _Bundle:
         return self._place(target)
 
     def _left(self, reference: str, path: str) -> str:
-        """A reference that leads to nothing we can use: as from the root's folder, and why."""
+        """Keeps a reference to an unusable file, relative to the root's folder, and records the reason."""
         file = self._file(reference, path)
         if file is None:
             return reference
@@ -250,7 +249,8 @@ class _Bundle:
         return reference
 
     def _file(self, reference: str, path: str) -> str | None:
-        """The path that a reference in the file at ``path`` means; None if that is elsewhere than in a file."""
+        """The path of the file that a reference in the file at ``path`` leads to; None if it does not lead to a
+        file."""
         uri = reference.partition("#")[0]
         if not uri:
             return path
@@ -259,7 +259,7 @@ class _Bundle:
         return posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(uri.partition("?")[0])))
 
     def _target(self, reference: str, path: str) -> _Target | None:
-        """Where a reference in the file at ``path`` leads; None if that is no file that can be used."""
+        """The target of a reference in the file at ``path``; None if it is not in a usable file."""
         file, fragment = self._file(reference, path), reference.partition("#")[2]
         if file is None or file == self._path:
             return None if file is None else _Target(file, f"#{fragment}")
@@ -270,13 +270,13 @@ class _Bundle:
         return _Target(file, found.pointer, found.json) if found else _Target(file, f"#{fragment}")
 
     def _is_identifier(self, uri: str) -> bool:
-        """Whether the root itself has what is called so: `references.resolve` knows how to find it."""
+        """Whether the root itself has this identifier; then `references.resolve` can find it."""
         end = _backwards(posixpath.normpath(uri).lstrip("./"))
         at = bisect_left(self._identifiers, end)
         return at < len(self._identifiers) and self._identifiers[at].startswith(end)
 
     def _end(self, target: _Target) -> _Target:
-        """The target behind schemas that are nothing but references."""
+        """The target at the end of a chain of schemas that are only references."""
         for _ in range(MAX_CHAIN):
             place = target.path, target.pointer
             if place not in self._onward:
@@ -325,15 +325,15 @@ class _Bundle:
 
 
 def _is_kept_by_name(schema: _Target) -> bool:
-    """Whether a schema's place is one that joins the root's own: a whole file, or where schemas are kept.
+    """Whether a schema joins the root's own: if it is a whole file, or in a place for schemas.
 
-    No others: they could be each other's parts, and each is a copy.
+    Others do not, since each one is a copy and they could contain each other.
     """
     return schema.value is not None and tokens(schema.pointer)[:-1] in _SCHEMA_FOLDERS
 
 
 def _members(value: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
-    """An object's members; none for null and for what is not there; None for anything else."""
+    """An object's members; empty if it is null or absent, None for anything else."""
     if bytes(memoryview(value)[:4]) in (b"", b"null"):
         return {}
     container = opened(value)
@@ -341,13 +341,13 @@ def _members(value: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
 
 
 def _alias(schema: msgspec.Raw) -> str | None:
-    """The reference of a schema that is nothing but a reference."""
+    """The reference of a schema that has nothing else."""
     members = _members(schema)
     return text_in(members["$ref"]) if members and set(members) == {"$ref"} else None
 
 
 def _identifiers(json: bytes) -> list[str]:
-    """The identifiers, sorted by their ends for the search."""
+    """All identifiers, sorted by their ends for the search."""
     return sorted({_backwards(found.decode().removesuffix("#")) for found in _IDENTIFIER.findall(json)})
 
 
@@ -362,7 +362,7 @@ def _referred(json: bytes, home: str) -> set[str]:
 def _merged(
     members: dict[str, msgspec.Raw], path: tuple[str, ...], added: dict[str, msgspec.Raw]
 ) -> dict[str, msgspec.Raw]:
-    """Members with ``added`` in the object at ``path``; what should be an object and is none stays as it is."""
+    """Members with ``added`` in the object at ``path``; a value that should be an object and is not stays as it is."""
     if not path:
         return members | added
     inner = _members(members.get(path[0], msgspec.Raw()))

@@ -1,9 +1,9 @@
-"""Where a reference leads: JSON Pointers, anchors and identifiers, all within the one document.
+"""Finds the targets of references: JSON Pointers, anchors and identifiers, all within one document.
 
-The document is opened level by level (``msgspec.Raw``): 13 MB of JSON as Python objects would be 90 MB.
+The document is decoded level by level (``msgspec.Raw``), since 13 MB of JSON would be 90 MB of Python objects.
 
-Nothing is ever fetched or read here. The files that a document refers to are part of it by now (`bundle`); any other
-reference out of it is refused.
+Nothing is fetched or read here. The files that a document refers to are already part of it (`bundle`). Any other
+reference out of the document is refused.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from openapi_mcp_server.openapi.pointers import ROOT, child, step, tokens
 from openapi_mcp_server.openapi.text.document import Document
 
 MAX_CHAIN = 100
-"""References in a row; the longest chain in 124 published documents has 3."""
+"""The most references in a chain; the longest in 124 published documents has 3."""
 
 _OUTSIDE = "outside the document; only references within it (#/…) are followed"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 REFERENCE_BYTES = 200
-"""Bytes of a Reference Object that may well stand in many places, and means the same in each."""
+"""The most bytes of a Reference Object that is remembered, since many places may repeat it with the same meaning."""
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 _NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 _IDENTIFYING = tuple(f'"{keyword}"'.encode() for keyword in sorted(_NAMING))
@@ -39,9 +39,9 @@ Described = TypeVar("Described", Parameter, Body, Response)
 
 
 class Located(msgspec.Struct, frozen=True, gc=False):
-    """A value of the document, still encoded, and where it is.
+    """A value of the document, still encoded, and its place.
 
-    ``base`` is the pointer of the schema whose ``$id`` governs the references in it; the document's root for most.
+    ``base`` is the pointer of the schema whose ``$id`` is the base of its references; the document's root for most.
     """
 
     pointer: str
@@ -57,13 +57,13 @@ class Located(msgspec.Struct, frozen=True, gc=False):
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
-    """The target that a Reference Object leads to, and the description that it gives instead of the target's own."""
+    """The target of a Reference Object, and the description that replaces the target's own."""
 
     target: Located
     description: str | None
 
     def described(self, value: Described) -> Described:
-        """The target as it was read, with this description."""
+        """The target's value with this description."""
         return value if self.description is None else msgspec.structs.replace(value, description=self.description)
 
 
@@ -84,12 +84,12 @@ _peek_resource = msgspec.json.Decoder(_Resource).decode
 class References:
     """The values of one document by reference.
 
-    What was opened stays open: at most one entry for every value of the document, and in practice the entries of
-    ``components`` alone.
+    Decoded values are kept: at most one entry for every value of the document, and in practice only the entries of
+    ``components``.
     """
 
     def __init__(self, document: Document, root: dict[str, msgspec.Raw] | None = None) -> None:
-        """``root``: the members of the document's root, where somebody has opened it already."""
+        """``root``: the members of the document's root, if they are decoded already."""
         self._document = Located(ROOT, msgspec.Raw(document.json))
         self._unread = document.unread
         self._is_json_schema = document.dialect in {"3.1", "3.2"}
@@ -105,7 +105,7 @@ class References:
             self._index_document(document.json)
 
     def find(self, reference: str, origin: Located) -> Located:
-        """The value that ``reference``, standing at ``origin``, means; raises SpecError with the origin's pointer."""
+        """The target of a ``reference`` at ``origin``; raises SpecError with the origin's pointer."""
         known = self._found.get((origin.base, reference))
         if known is None:
             try:
@@ -116,7 +116,7 @@ class References:
         return known
 
     def resolve(self, at: Located) -> Resolved:
-        """Follow Reference Objects from ``at`` to what is none; raises SpecError.
+        """Follows Reference Objects from ``at`` to a value that is none; raises SpecError.
 
         Only ``description`` of the fields beside the first ``$ref`` counts, and only since 3.1 (Reference Object).
         """
@@ -136,12 +136,12 @@ class References:
         return Resolved(self._end(at, reference, only_lone=False), description)
 
     def beyond_aliases(self, schema: Located) -> Located:
-        """The schema itself unless it is nothing but a ``$ref``; then where that leads in the end."""
+        """The schema itself, or the end of its references if it is only a ``$ref``."""
         return self._end(schema, _reference_at(schema), only_lone=True)
 
     def dynamic_anchors(self, schema: Located) -> Mapping[str, str]:
-        """The meaning of the dynamic anchors of a schema's resource; without ``$id``, those of the named schema around
-        it: two schemas of one document that have an anchor of one name are meant as two resources."""
+        """The targets of the dynamic anchors of a schema's resource. Without ``$id`` they are those of the named schema
+        around it, since two schemas of one document with the same anchor are meant as two resources."""
         if not self._dynamic:
             return _NO_ANCHORS
         holder = schema.base if schema.base != ROOT else "/".join(schema.pointer.split("/", 4)[:4])
@@ -171,7 +171,7 @@ class References:
             anchor = self._anchors.get((base, fragment))
             found = self.at(anchor) if anchor else None
         else:
-            # A document's own pointers are used below an $id too, by people who do not know what $id does to them.
+            # Authors use the document's own pointers below an $id, too, although $id changes their meaning.
             found = self.at(base + fragment) or (None if uri else self.at(ROOT + fragment))
         if found is None:
             raise SpecError("", f"refers to {reference!r}, which is not in the document")
@@ -188,7 +188,7 @@ class References:
         return pointer
 
     def at(self, pointer: str) -> Located | None:
-        """The value at a pointer in any spelling; None if there is none."""
+        """The value at a pointer, in any spelling of it; None if there is none."""
         at = self._document
         for token in tokens(pointer):
             value = _entry(self._opened(at), token)
@@ -206,14 +206,14 @@ class References:
         return container
 
     def index(self, schema: Located) -> None:
-        """Find the identifiers and anchors in a schema, so that references can lead to them."""
+        """Finds the identifiers and anchors in a schema, so that references can use them."""
         if self._has_identifiers and _identifies(schema.json):
             for pointer, base, found in _identified(schema):
                 self._identify(pointer, base, found)
                 self._identify_dynamic(pointer, schema.pointer if base == ROOT else base, found)
 
     def _index_document(self, json: bytes) -> None:
-        """Find the identifiers and anchors of component schemas, in documents that have any at all."""
+        """Finds the identifiers and anchors of component schemas, if the document has any."""
         if b'"$self"' in json and (uri := text_in(_peek_resource(self._document.json).self_uri)):
             self._uris[ROOT] = uri.partition("#")[0]
             self._resources[self._uris[ROOT]] = ROOT
@@ -254,7 +254,7 @@ def opened(value: msgspec.Raw) -> _Container:
 
 
 def decoded(at: Located) -> object:
-    """The value as Python has it; raises SpecError for a number that no double can hold."""
+    """The decoded value; raises SpecError for a number that does not fit into a double."""
     try:
         return msgspec.json.decode(at.json)
     except msgspec.ValidationError as error:
@@ -262,7 +262,7 @@ def decoded(at: Located) -> object:
 
 
 def text_in(value: msgspec.Raw) -> str | None:
-    """The string that is encoded; None for anything else."""
+    """The decoded string; None if the value is anything else."""
     return _STRING.decode(value) if bytes(memoryview(value)[:1]) == b'"' else None
 
 
@@ -286,7 +286,7 @@ def _entry(container: _Container, token: str) -> msgspec.Raw | None:
 
 
 def _joined(base: str, reference: str) -> str:
-    """A reference resolved against a base (RFC 3986 section 5); one that is no URI stays as it is."""
+    """A reference resolved against a base (RFC 3986 section 5). A text that is no URI stays as it is."""
     try:
         return urljoin(base, reference)
     except ValueError:
@@ -294,7 +294,7 @@ def _joined(base: str, reference: str) -> str:
 
 
 def _identified(at: Located) -> Iterator[tuple[str, str, dict[str, object]]]:
-    """Every object below a schema that names itself, outermost first: (pointer, base around it, the object)."""
+    """Every object with a name of its own below a schema, outermost first: (pointer, base around it, the object)."""
     waiting: list[tuple[object, str, str]] = [(decoded(at), at.pointer, at.base)]
     while waiting:
         value, pointer, base = waiting.pop()

@@ -1,8 +1,8 @@
-"""``oneOf`` as people write it: a list of the shapes a value may have, not a promise that only one of them fits.
+"""``oneOf`` as authors mean it: a list of the shapes that a value may have, of which several may fit.
 
-By the letter a value that fits two is refused, so that ``oneOf: [integer, number]`` takes no integer, and no cat is
-taken where cats and dogs differ by optional properties (what the discriminator is for asserts nothing). The API is the
-judge of its own input; arguments are checked to spare a model the round trip, so in doubt they pass.
+JSON Schema refuses a value that fits two. So ``oneOf: [integer, number]`` would accept no integer, and no cat if cats
+and dogs differ by optional properties (a discriminator asserts nothing). The API checks its own input. Arguments are
+checked only to save a model the round trip, so in doubt they pass.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 PRESENCE = frozenset({"required", "not", "title", "description"})
-"""Keywords of a choice that is only about which members are there: "either this or that" is meant by the letter."""
+"""Keywords of a choice that is only about the presence of members. Such a choice really means exactly one."""
 
 
 def may_overlap(choices: list[dict[str, Any]]) -> bool:
@@ -34,5 +34,5 @@ def admit_several(schema: dict[str, Any]) -> None:
 
 
 def types_named(schema: dict[str, Any]) -> frozenset[str]:
-    """The types a schema names, an integer being a number; empty if it names none."""
+    """The types that a schema names, with integer as number; empty if it names none."""
     return frozenset("number" if name == "integer" else name for name in as_list(schema.get("type", [])))

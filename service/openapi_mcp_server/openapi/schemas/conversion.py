@@ -1,7 +1,7 @@
-"""The base that both directions of a schema have in common: where they are, what they refer to, how deep they may go.
+"""The common base of both conversions of a schema: place, references and the limit of depth.
 
-A schema of any dialect comes in as decoded JSON and goes out as JSON Schema 2020-12 whose every keyword has a value
-that the keyword can have: whatever is emitted compiles.
+The input is a schema of any dialect as decoded JSON. The output is JSON Schema 2020-12 in which every keyword has a
+valid value, so it always compiles.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ JsonSchema = dict[str, Any]
 """A decoded schema of 2020-12."""
 
 MAX_DEPTH = 100
-"""Levels of objects and arrays in one schema: jsonschema-rs stops at 255, and nullable schemas come out deeper.
-The deepest of 124 published documents has 21."""
+"""The most levels of objects and arrays in one schema. jsonschema-rs stops at 255, and nullable schemas become deeper
+here. The deepest of 124 published documents has 21."""
 
 _SCHEMAS = (dict, bool)
 _REFERRING = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 NEGATING = frozenset({"not", "if"})
-"""Keywords that refuse more where their schema takes more."""
+"""Keywords that refuse more if their schema accepts more."""
 NOT_EXACT = "a part of it is not checked as it is written, and would refuse what it was not meant to"
 
 TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
-# Schema Object and Reference Object of 2.0 and 3.0: what is beside $ref is ignored. People write these all the same;
-# they assert nothing more than the target does.
+# By 2.0 and 3.0 (Schema Object, Reference Object) everything beside $ref is ignored. Authors write these keywords
+# nevertheless; they assert no more than the target.
 _KEPT_BESIDE_REFERENCE = frozenset(
     {
         "$ref", "title", "description", "default", "deprecated", "readOnly", "writeOnly", "example", "nullable",
@@ -46,26 +46,27 @@ _KEPT_BESIDE_REFERENCE = frozenset(
 
 
 class Names(Protocol):
-    """Where definitions get their names."""
+    """Gives definitions their names."""
 
     def name_of(
         self, reference: str, base: str, where: Callable[[], str], *, within: str, scope: Scope, is_dynamic: bool
     ) -> str:
-        """The name in ``#/$defs/`` of what a reference leads to; raises SpecError if that is nowhere.
+        """The name in ``#/$defs/`` of a reference's target; raises SpecError if there is no target.
 
-        ``where`` gives the pointer of the object that holds the reference; it is needed for that error only.
-        ``within`` is the pointer of the schema that is made of what it leads to; empty where it is a value of its own.
-        ``scope``: what anchors mean to a reference that is dynamic.
+        ``where`` gives the pointer of the object with the reference, for that error only. ``within`` is the pointer of
+        the schema that is made of the target; empty if the target describes another value. ``scope`` has the meaning of
+        anchors for a dynamic reference.
         """
         ...
 
     def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> Sequence[dict[str, Any] | None]:
-        """A schema of what each of the choices does not take, since the discriminator names another of them."""
+        """For each choice, a schema of the values that it must refuse because the discriminator names another
+        choice."""
         ...
 
 
 class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts that a conversion has to know of the document and its direction."""
+    """The facts about the document and the direction that a conversion needs."""
 
     dialect: DialectName
     names: Names
@@ -76,9 +77,9 @@ class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversion:
-    """One schema on its way. ``refs`` are the definitions it refers to, ``in_place`` those that see its own value
-    again (through ``allOf`` and the like, not through properties or items), as often as they do.
-    ``is_unsettled``: what it means depends on what it refers to. ``scope``: what anchors mean in it.
+    """The conversion of one schema. ``refs`` are the definitions that it refers to. ``in_place`` are those that check
+    its own value again (through ``allOf`` and the like, not through properties or items), repeated as often as they do.
+    ``is_unsettled``: its meaning depends on its references. ``scope``: the meaning of anchors in it.
     """
 
     scope: Scope = NO_SCOPE
@@ -98,7 +99,7 @@ class Conversion:
         self._stays = True  # it sees the value that the schema around it sees
 
     def root(self, schema: object) -> JsonSchema:
-        """The schema converted; raises SpecError if it is none, or refers to what is not there."""
+        """Converts the schema; raises SpecError if it is invalid, or if the target of a reference is missing."""
         if schema is None:
             return {}
         if not isinstance(schema, dict | bool):
@@ -106,7 +107,7 @@ class Conversion:
         return self._schema(schema)
 
     def _schema(self, schema: JsonSchema | bool) -> JsonSchema:  # noqa: FBT001 - true and false are schemas
-        """The schema where the path has led. Booleans become objects: some clients know no others."""
+        """Converts the schema at the current path. Booleans become objects, since some clients accept only objects."""
         if isinstance(schema, bool):
             return {} if schema else {"not": {}}
         if len(self._path) > MAX_DEPTH:
@@ -125,11 +126,11 @@ class Conversion:
         return converted
 
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
-        """A schema object in this direction."""
+        """Converts a schema object for this direction."""
         raise NotImplementedError
 
     def _below(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema | None:
-        """A subschema converted; None if it is none."""
+        """Converts a subschema; None if it is not a schema."""
         if not isinstance(value, _SCHEMAS):
             if value is not None:
                 self._note("keyword_dropped", f"expected a schema, got {kind_of(value)}", *path)
@@ -143,7 +144,7 @@ class Conversion:
         return converted
 
     def _reference(self, schema: dict[str, Any]) -> str | None:
-        """The stand-in for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
+        """The replacement for a schema object's reference, if it has one; raises SpecError if there is no target."""
         if _REFERRING.isdisjoint(schema):
             return None
         keyword, reference = self._referred(schema)
@@ -170,7 +171,7 @@ class Conversion:
         return DEFS + name
 
     def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
-        """The keyword of a schema's reference, and the reference as it is written."""
+        """The keyword of a schema's reference, and the reference as written."""
         if isinstance(reference := schema.get("$ref"), str):
             return "$ref", reference
         return self._dynamically(schema) if self._is_dynamic(schema) else ("", None)
@@ -179,8 +180,8 @@ class Conversion:
         return ("$dynamicRef" in schema or "$recursiveRef" in schema) and not self._is_old
 
     def _dynamically(self, schema: dict[str, Any]) -> tuple[str, str | None]:
-        """The same of a dynamic reference; where nothing around says otherwise, it counts as the target that the
-        document itself gives it."""
+        """The keyword and the text of a dynamic reference. If no schema around it gives another target, its target is
+        the one that the document itself has."""
         keyword = "$dynamicRef" if "$dynamicRef" in schema else "$recursiveRef"
         dynamic = schema.get(keyword)
         if keyword == "$recursiveRef":
@@ -192,7 +193,7 @@ class Conversion:
         return keyword, dynamic
 
     def _other_reference(self, schema: dict[str, Any]) -> str | None:
-        """The stand-in for a dynamic reference that stands beside a static one."""
+        """The replacement for a dynamic reference beside a static one."""
         if not self._is_dynamic(schema) or "$ref" not in schema:
             return None
         keyword, reference = self._dynamically(schema)
@@ -210,7 +211,7 @@ class Conversion:
 
 
 def needs_settling(schema: JsonSchema) -> bool:
-    """Whether a schema may contradict what it refers to or combines (`settling`)."""
+    """Whether a schema may contradict its references or combined parts (`settling`)."""
     if (
         "allOf" in schema
         or not NEGATING.isdisjoint(schema)

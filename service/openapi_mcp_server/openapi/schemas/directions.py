@@ -1,7 +1,7 @@
-"""One direction's schemas: each converted once, on demand, and named by where it is in the document.
+"""The schemas of one direction: each is converted once, on demand, and named by its place in the document.
 
-A schema that cannot be used (a reference out of the document, nesting without end) spoils all that lead to it and
-nothing else.
+A schema that cannot be used (a reference out of the document, endless nesting) makes only those schemas unusable that
+lead to it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 from openapi_mcp_server.openapi.schemas.unevaluated import Unevaluated
 
 MAX_IN_PLACE = 10_000
-"""Schemas that one value may have to be checked against, references followed: an ``allOf`` that names the next one
-twice is 2²⁰ of them after twenty steps. jsonschema-rs takes 36 ns for each."""
+"""The most schemas that one value is checked against, references followed. If each of twenty ``allOf`` names the next
+one twice, there are 2²⁰. jsonschema-rs takes 36 ns for each."""
 MAX_INNER_BYTES = 32 * 1024 * 1024
-"""Bytes of definitions inside others (``#/components/schemas/Tag/allOf/0``), each of which is converted again."""
+"""The most bytes of definitions inside others (``#/components/schemas/Tag/allOf/0``), which are converted again."""
 
 _REPEATED_BYTES = 1_000
-"""Bytes of a schema that may well stand in many places."""
+"""The most bytes of a schema that is remembered, since many places may repeat it."""
 _ALONE = re.compile(rb'\{"\$ref":"[^"\\]+"\}')
 """A schema that is only a reference, like most schemas of bodies and answers."""
 
 _ROOT = Located("", msgspec.Raw())
 _WITH_KINDS = ".any"
-"""Ends the name of a base together with all that is made of it."""
+"""The end of the name of a base together with its kinds."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -48,8 +48,8 @@ _NAME_CHARACTERS = 60
 class Schemas:
     """The schemas of requests or of answers.
 
-    ``conversion`` makes one from where it stands; ``home`` is where the dialect keeps the named ones,
-    ``family`` which of them stand for others too.
+    ``conversion`` converts one schema, ``home`` is the dialect's place for named schemas, ``family`` knows which of
+    them stand for others, too.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class Schemas:
         self._scopes: dict[str, Scope] = {}
 
     def read(self, at: Located) -> Schema:
-        """The schema at a place; raises SpecError if it or one that it leads to cannot be used.
+        """The schema at a place; raises SpecError if it or one of its references cannot be used.
 
-        One that refers to nothing means the same everywhere, and parameters repeat such schemas: half the time for
-        those of Kubernetes and Microsoft Graph. One that is nothing but a reference means the same where that leads to
-        the same and no anchor is dynamic; there is nothing in it to be noted, only in what it refers to, at its place.
+        A schema without references means the same everywhere, and parameters repeat such schemas. Remembering them
+        saves half the time for Kubernetes and Microsoft Graph. A schema that is only a reference means the same if its
+        target is the same and no anchor is dynamic. It has no notes of its own; those of its target are made there.
         """
         text = bytes(at.json)
         is_alone = _ALONE.fullmatch(text) is not None and not self._dynamic.within(NO_SCOPE, at)
@@ -119,7 +119,7 @@ class Schemas:
         return schema
 
     def definitions(self) -> dict[str, Schema]:
-        """The schemas that the ones read so far lead to, by name."""
+        """The definitions that the schemas read so far refer to, by name."""
         return {name: schema for name, schema in self._converted.items() if name not in self._faults}
 
     def name_of(
@@ -141,7 +141,7 @@ class Schemas:
         return self._discriminators.refused(said, choices, base)
 
     def _named(self, target: Located, scope: Scope = NO_SCOPE) -> str:
-        """The name of a schema, which is converted when its turn comes."""
+        """The name of a schema, which is converted later."""
         name = definition_name(target.pointer, self._home)
         mark = self._dynamic.mark(scope, target)
         if name + mark not in self._targets:
@@ -151,7 +151,7 @@ class Schemas:
         return name + mark
 
     def _named_with_kinds(self, base: str, kinds: Kinds) -> str:
-        """The name of a base together with all that is made of it."""
+        """The name of a base together with its kinds."""
         name = self._names.get((base, _WITH_KINDS))
         if name is None:
             name = f"{base}{_WITH_KINDS}"
@@ -172,7 +172,8 @@ class Schemas:
         return True
 
     def _convert_pending(self) -> None:
-        """Convert what references have led to since; a list, not recursion, since they may be 10,000 in a row."""
+        """Converts the waiting targets of references. It uses a list and no recursion, since a chain may have
+        10,000."""
         fresh = []
         while self._pending:
             name = self._pending.pop()
@@ -220,7 +221,7 @@ class Schemas:
             raise SpecError(at.pointer, "its schemas lead too deep into each other") from None
 
     def _convert_choices(self) -> list[str]:
-        """The bases with their kinds, less those kinds that cannot be used."""
+        """The bases with their usable kinds."""
         made = []
         while self._choices:
             name, base, kinds = self._choices.pop()
@@ -262,7 +263,7 @@ class Schemas:
             raise SpecError(error.pointer, error.problem) from error
 
     def _fail(self, name: str, error: SpecError) -> None:
-        """Give up a definition and all that lead to it."""
+        """Gives up a definition and all that lead to it."""
         waiting = [name]
         while waiting:
             each = waiting.pop()
@@ -271,7 +272,7 @@ class Schemas:
                 waiting += self._referrers.get(each, ())
 
     def _weigh(self, name: str) -> int:
-        """How many schemas a value is checked against by a definition. A cycle counts as one."""
+        """The number of schemas that a definition checks a value against. A cycle counts as one."""
         stack = [name]
         while stack:
             current = stack[-1]
@@ -286,10 +287,10 @@ class Schemas:
 
 
 def definition_name(pointer: str, home: str) -> str:
-    """The name in ``$defs`` of a schema: its own below ``home``, anywhere else its place in words and a hash.
+    """The name of a schema in ``$defs``: its own below ``home``, elsewhere its place in words and a hash.
 
-    It depends on the place alone, and two places never share one: a component whose own name looks as if it were
-    hashed is hashed too.
+    The name depends only on the place, and two places never share one. A component's own name that looks like a hashed
+    one is hashed, too.
     """
     own = pointer.removeprefix(f"{home}/")
     if own != pointer and _NAME.fullmatch(own) and not _HASHED.search(own):

@@ -1,10 +1,10 @@
-"""Choices with a ``discriminator``: a value is judged by the schema that it names, not by any other that it fits.
+"""Choices with a ``discriminator``: a value is checked against the schema that it names, not against any other one.
 
-Discriminator Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0, "Options for Mapping Values to Schemas": a value names a schema
-by ``mapping``, or by the schema's own name, which ``mapping`` does not take away; a name that the schema itself does
-not list for the property is none of its own. Authors write values that are neither (``cat`` for ``Cat``): a value that
-names nothing SHOULD fail by the specification, and does here where ``mapping`` has every schema and there is no
-``defaultMapping``. A value that is absent, or no text, names nothing and fails nowhere.
+By OpenAPI 3.0.4, 3.1.1 and 3.2.0 (Discriminator Object, "Options for Mapping Values to Schemas") a value names a schema
+by ``mapping`` or by the schema's own name, which stays valid beside ``mapping``. A schema does not have a name that its
+own list for the property lacks. Some authors write other values (``cat`` for ``Cat``). By the specification a value
+that names nothing SHOULD fail. Here it fails only if ``mapping`` has every schema and there is no ``defaultMapping``. A
+value that is absent, or no text, names nothing and never fails.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from openapi_mcp_server.openapi.schemas.choices import PRESENCE
 from openapi_mcp_server.openapi.schemas.keywords import as_text
 
 MOST_NAMES = 2_500
-"""The most names that one choice lists beyond those of ``mapping``, since each schema lists the names of others."""
+"""The most names of one choice beyond those of ``mapping``, since each schema lists the names of the others."""
 _MOST_NESTED = 20
-"""References and combinations that are followed to find what a schema lists for the property."""
+"""The most references and combinations that are followed to find a schema's names for the property."""
 _DIGITS = 18
-"""Length of a name that may be meant for a number."""
+"""The greatest length of a name that may be meant as a number."""
 
 Names = dict[str, None]
-"""In the order of the document."""
+"""Names in the order of the document."""
 
 
 class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +38,8 @@ class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Choice(msgspec.Struct, kw_only=True):
-    """``mapped`` are the names that ``mapping`` gives it, ``listed`` those in its schema; None if that takes any.
-    ``is_open``: names may select schemas within it, so that it may be right for all of them."""
+    """``mapped`` are the names from ``mapping``, ``listed`` those from the schema; None if it accepts any. ``is_open``:
+    names may select schemas within this one, so it may be right for all names."""
 
     target: Located
     listed: frozenset[str] | None
@@ -49,7 +49,7 @@ class _Choice(msgspec.Struct, kw_only=True):
 
 
 def read(value: object) -> Discriminator | None:
-    """A Discriminator Object; None if it says of no property."""
+    """Reads a Discriminator Object; None if it names no property."""
     if not isinstance(value, Mapping) or not isinstance(name := value.get("propertyName"), str) or not name:
         return None
     declared = value.get("mapping")
@@ -62,14 +62,14 @@ def read(value: object) -> Discriminator | None:
 
 
 def has_numbers(value: Mapping[str, Any]) -> bool:
-    """Whether a name in a Discriminator Object is none, as YAML reads it."""
+    """Whether YAML has read a name in a Discriminator Object as a number."""
     mapping = value.get("mapping")
     names = [value.get("propertyName"), *(mapping.values() if isinstance(mapping, dict) else ())]
     return any(isinstance(name, int | float) for name in names)
 
 
 def with_texts(value: dict[str, Any]) -> dict[str, Any]:
-    """The same with names that are numbers as the texts that they are meant for; numbers remember their spelling."""
+    """The object with numbers as the names that were meant; numbers remember their spelling."""
     mapping = value.get("mapping")
     if isinstance(mapping, dict):
         value = {**value, "mapping": {name: _text(target) for name, target in mapping.items()}}
@@ -89,9 +89,9 @@ class Discriminators:
         self._known: dict[tuple[str, str], tuple[frozenset[str] | None, bool]] = {}  # by pointer and property
 
     def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> list[dict[str, Any] | None]:
-        """A schema of what each choice does not take since it names another; None where nothing is to be said.
+        """For each choice, a schema of the values that name another one; None if there is nothing to refuse.
 
-        ``choices`` are references as they are written, None for what is none.
+        ``choices`` are references as written, None for a choice that is no reference.
         """
         by_pointer: dict[str, _Choice] = {}
         known = [None if each is None else self._choice(said, each, base, by_pointer) for each in choices]
@@ -110,7 +110,7 @@ class Discriminators:
         return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
 
     def _choice(self, said: Discriminator, reference: str, base: str, by_pointer: dict[str, _Choice]) -> _Choice | None:
-        """One for each schema. A schema may be there twice."""
+        """One choice for each schema, which may be there twice."""
         target = _found(reference, self._references, base)
         if target is None:
             return None
@@ -133,9 +133,9 @@ def _found(reference: str, references: References, base: str) -> Located | None:
 def _map(
     said: Discriminator, choices: Mapping[str, _Choice], references: References, home: str, base: str
 ) -> list[str]:
-    """Gives the choices the names that ``mapping`` has for them; returns those that it has for others.
+    """Gives the choices their names from ``mapping``; returns the names for other schemas.
 
-    A target is the name of a schema, or a reference; where it is in another file, the name of one that was in it.
+    A target is the name of a schema or a reference. If the schema was in another file, the target is its name there.
     """
     elsewhere = []
     for name, target in said.mapping.items():
@@ -179,7 +179,7 @@ def _property(said: Discriminator, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spelt(names: Sequence[str]) -> list[Any]:
-    """The names, and the numbers and flags that some of them spell: tools may compare them as text."""
+    """The names, and the numbers and booleans that some of them spell, since tools may compare them as text."""
     return [value for name in names for value in (name, *_scalar(name))]
 
 
@@ -191,7 +191,7 @@ def _scalar(name: str) -> Iterator[int | bool]:
 
 
 class _Whole:
-    """A schema with all that it refers to and combines by ``allOf``."""
+    """A schema with its references and the parts of its ``allOf``."""
 
     def __init__(self, references: References, at: Located) -> None:
         self._references = references
@@ -199,12 +199,12 @@ class _Whole:
         self._parts = [*self._reached(self._own, at.base)]
 
     def is_choice(self) -> bool:
-        """Whether other schemas stand for it: those to choose from, or those that are made of it."""
+        """Whether other schemas stand for it: its alternatives, or the schemas that extend it."""
         is_base = isinstance(self._own, Mapping) and "discriminator" in self._own
         return is_base or any(_is_choice(part) for part, _ in self._parts)
 
     def listed(self, name: str) -> frozenset[str] | None:
-        """The texts that it lists for a property; None where any is taken, as far as can be seen."""
+        """The texts that it lists for a property; None if it seems to accept any."""
         found = None
         for part, base in self._parts:
             properties = part.get("properties")
@@ -231,7 +231,7 @@ class _Whole:
 
 
 def _is_choice(schema: Mapping[str, Any]) -> bool:
-    """Whether it has others to choose from, and not only members of which one must be there."""
+    """Whether it has alternatives, other than a choice of which member must be present."""
     choices = [schema.get(keyword) for keyword in ("oneOf", "anyOf")]
     within = [each for listed in choices if isinstance(listed, list) for each in listed if isinstance(each, Mapping)]
     return any(not each.keys() <= PRESENCE for each in within)

@@ -1,7 +1,7 @@
-"""Dynamic references: what a schema means depends on the schemas that led to it (2020-12 core, section 8.2.3.2).
+"""Dynamic references: a schema's meaning depends on the schemas that led to it (2020-12 core, section 8.2.3.2).
 
-The outermost of those that has the anchor says what is meant. A definition is one for each set of anchors that it is
-reached with, as far as it leads to a dynamic reference at all; `Schemas` names them apart.
+The target is in the outermost of those schemas that has the anchor. A definition that leads to a dynamic reference is
+copied for each set of anchors that it is reached with; `Schemas` gives each copy a name.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.references.resolve import Located, References
 
 MOST_COPIES = 200
-"""Copies of definitions, in one direction of a document: each set of anchors could double them."""
+"""The most copies of definitions in one direction of a document, since each set of anchors could double them."""
 _DYNAMIC = (b'"$dynamicRef"', b'"$recursiveRef"')
 _REFERENCE = re.compile(rb'"\$(?:ref|dynamicRef)":("(?:[^"\\]|\\.)*")')
 
 Scope = Mapping[str, str]
-"""The pointers of the schemas that anchors mean; the name of ``$recursiveAnchor`` is empty."""
+"""Anchors with the pointers of their schemas; the name of ``$recursiveAnchor`` is empty."""
 NO_SCOPE: Scope = {}
 
 
 class DynamicScopes:
-    """The meaning of anchors in the schemas of one document."""
+    """The targets of anchors in the schemas of one document."""
 
     def __init__(self, references: References) -> None:
         self._references = references
@@ -34,12 +34,12 @@ class DynamicScopes:
         self._copies: set[tuple[str, str]] = set()
 
     def within(self, scope: Scope, target: Located) -> Scope:
-        """The scope within a schema that is reached with another one, which is outside of it."""
+        """The scope within a schema that is reached with the outer ``scope``."""
         own = self._references.dynamic_anchors(target)
         return {**own, **scope} if own else scope
 
     def mark(self, scope: Scope, target: Located) -> str:
-        """The end of a definition's name, by which it is another one for each scope; empty where it is the same."""
+        """The end of a definition's name, different for each scope; empty if the scope does not matter."""
         if not scope or self.within(scope, target) == self._references.dynamic_anchors(target):
             return ""
         if not self._leads_to_dynamic(target):
@@ -50,7 +50,7 @@ class DynamicScopes:
         return mark if (target.pointer, mark) in self._copies else ""
 
     def meant(self, reference: str, scope: Scope) -> Located | None:
-        """The schema that a dynamic reference means in a scope; None where the document alone says it."""
+        """The target of a dynamic reference in a scope; None if only the document decides it."""
         pointer = scope.get(reference.partition("#")[2])
         return None if pointer is None else self._references.at(pointer)
 

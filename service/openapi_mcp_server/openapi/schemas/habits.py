@@ -1,9 +1,8 @@
-"""Habits of authors: what people leave out of a schema, or write around one, put into the words that every reader
-understands.
+"""Habits of authors, such as missing or redundant parts of a schema, put into words that every reader understands.
 
-Each function edits one converted schema object whose parts are edited already. ``properties`` without ``type`` admits
-a text by the letter (2020-12 core, section 10.3.2), and no author means that; a combination of one is lost
-on frameworks that make classes of tools.
+Each function edits one converted schema object whose parts are edited already. Formally, ``properties`` without
+``type`` admits a text (2020-12 core, section 10.3.2), but no author means that. Frameworks that turn tools into classes
+lose a combination of one schema.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ _KINDS = (
     ("object", ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties")),
     ("array", ("items", "prefixItems")),
 )
-"""Which keywords say which type."""
+"""The keywords that imply each type."""
 _OF_OTHERS = ("additionalProperties", "unevaluatedProperties")
 _FREE: Sequence[Any] = ({}, True)
-"""Schemas that say nothing of other properties: some write it beside a schema of anything."""
+"""Schemas that allow any other property; some authors write them beside a schema of anything."""
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _SAYING_TYPES = frozenset({"type", "$ref", "enum", "const", "not", *_COMBINED})
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples", "xml"})
 _BESIDE_REFERENCE = frozenset({"description", "default"})
-"""Keywords that many readers take beside ``$ref``."""
+"""Keywords that many readers accept beside ``$ref``."""
 _SIMPLE = _ANNOTATIONS | {"type", "enum", "format"}
 _DEFAULT_CHARACTERS = 120
 _VALUE_CHARACTERS = 60
-"""A text of more that has spaces is prose."""
+"""A longer text with spaces is prose."""
 _SEEING_OTHERS = frozenset({"$ref", "if", "dependentSchemas", *_COMBINED})
 """Keywords whose schemas may evaluate properties for ``unevaluatedProperties`` (2020-12 core, section 11.3)."""
 
 
 def flat(schema: dict[str, Any]) -> dict[str, Any]:
-    """A combination of one schema as that schema, as far as what is beside it allows."""
+    """Replaces a combination of one schema by that schema, if the keywords beside it allow it."""
     for keyword in _COMBINED:
         members = schema.get(keyword, ())
         if len(members) == 1:
@@ -56,13 +55,13 @@ def _may_join(member: dict[str, Any], beside: dict[str, Any]) -> bool:
 
 
 def tell_rest(schema: dict[str, Any]) -> None:
-    """``unevaluatedProperties`` is ``additionalProperties`` where no other schema sees the same object."""
+    """Turns ``unevaluatedProperties`` into ``additionalProperties`` if no other schema sees the same object."""
     if "unevaluatedProperties" in schema and "additionalProperties" not in schema and _SEEING_OTHERS.isdisjoint(schema):
         schema["additionalProperties"] = schema.pop("unevaluatedProperties")
 
 
 def tell_type(schema: dict[str, Any]) -> dict[str, Any]:
-    """Adds ``type`` where only one is meant: what has properties is an object, what has items is a list."""
+    """Adds ``type`` if only one can be meant: a schema with properties is an object, one with items a list."""
     if "type" in schema or "enum" in schema or "const" in schema:
         return schema
     kinds = [kind for kind, keywords in _KINDS if any(_says_something(schema, keyword) for keyword in keywords)]
@@ -76,13 +75,13 @@ def _says_something(schema: dict[str, Any], keyword: str) -> bool:
 
 
 def _all_admit(schema: dict[str, Any], kind: str) -> bool:
-    """Whether what is chosen from or combined beside does not say another type."""
+    """Whether no alternative or combined part has another type."""
     parts = [part for keyword in _COMBINED for part in schema.get(keyword, ())]
     return all(kind in part.get("type", (kind,)) for part in parts)
 
 
 def tell_types_of_choices(schema: dict[str, Any]) -> None:
-    """Tells that what an object may be beside its properties ("either this member or that") is an object too."""
+    """Adds the type object to alternatives beside an object's properties ("either this member or that")."""
     if schema.get("type") != "object":
         return
     for keyword in ("anyOf", "oneOf"):
@@ -93,7 +92,7 @@ def tell_types_of_choices(schema: dict[str, Any]) -> None:
 
 
 def unique(values: list[Any]) -> list[Any]:
-    """The values once each, by what JSON takes them for."""
+    """The values without repetitions, compared as JSON."""
     if are_texts(values):
         return list(dict.fromkeys(values))
     seen: dict[bytes, Any] = {}
@@ -107,7 +106,7 @@ def as_json(value: object) -> bytes:
 
 
 def refuses_default(schema: dict[str, Any]) -> bool:
-    """Whether a schema does not take its own ``default``, as far as it can tell without the schemas it refers to."""
+    """Whether a schema refuses its own ``default``, as far as can be told without its references."""
     default = schema["default"]
     if not fits(default, as_list(schema.get("type", []))):
         return True
@@ -119,7 +118,7 @@ def refuses_default(schema: dict[str, Any]) -> bool:
 
 
 def tell_prose(schema: dict[str, Any]) -> None:
-    """A sentence in ``default`` is a description that stands in the wrong place (202 tools of SendGrid's)."""
+    """Moves a sentence in ``default`` to the description, where it belongs (202 tools of SendGrid)."""
     default = schema.get("default")
     if isinstance(default, str) and len(default) > _VALUE_CHARACTERS and " " in default and "enum" not in schema:
         del schema["default"]
@@ -127,7 +126,7 @@ def tell_prose(schema: dict[str, Any]) -> None:
 
 
 def tell_default(schema: dict[str, Any]) -> None:
-    """Tells a default in words. Null and empty text are none."""
+    """Writes a default in words. Null and empty text do not count as defaults."""
     default = schema.pop("default")
     if default not in (None, ""):
         tell(schema, f"Default: {as_text(default)[:_DEFAULT_CHARACTERS]}.")

@@ -1,4 +1,4 @@
-"""Which values a keyword of JSON Schema 2020-12 can have (validation, sections 6 and 9): one table.
+"""The valid values of the keywords of JSON Schema 2020-12 (validation, sections 6 and 9), as one table.
 
 Keywords that hold schemas, and the few with a meaning of their own, are converted in `requests`.
 """
@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from openapi_mcp_server.openapi.text import numbers
 
 MAX_VALUE_DEPTH = 20
-"""Levels of a default, a constant or a member of an enumeration."""
+"""The most levels of a default, a constant or a member of an enumeration."""
 
 Check = Callable[[Any], bool]
 
@@ -39,7 +39,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def is_count(value: object) -> TypeGuard[int | float]:
-    """A whole number from 0; 3.0 is one (section 6.3.1 and core, section 4.2.3)."""
+    """Whether it is a whole number from 0; 3.0 is one (section 6.3.1 and core, section 4.2.3)."""
     return is_number(value) and value >= 0 and value == int(value)
 
 
@@ -52,7 +52,7 @@ def is_list_of_names(value: object) -> TypeGuard[list[str]]:
 
 
 def is_map_of_lists_of_names(value: object) -> TypeGuard[dict[str, list[str]]]:
-    """Names must not repeat (validation, section 6.5.4)."""
+    """Whether it maps to lists of names without repetitions (validation, section 6.5.4)."""
     return isinstance(value, dict) and all(
         is_list_of_names(each) and len(set(each)) == len(each) for each in value.values()
     )
@@ -95,7 +95,7 @@ PLAIN: Mapping[str, tuple[Check, str]] = {
     "maxContains": (is_count, "a whole number"),
     "maxProperties": (is_count, "a whole number"),
 }
-"""Keyword → (what its value must be, the same in words). They are passed on as they are."""
+"""Keyword → (the check of its value, the same in words). Their values are passed on as they are."""
 
 _CLASSES: Mapping[str, Check] = {
     "null": lambda value: value is None,
@@ -109,12 +109,12 @@ _CLASSES: Mapping[str, Check] = {
 
 
 def fits(value: object, types: list[str]) -> bool:
-    """Whether a value is of one of the types; none at all admits everything."""
+    """Whether a value is of one of the types; an empty list admits everything."""
     if len(types) == 1:
         return _CLASSES[types[0]](value)
     return not types or any(_CLASSES[name](value) for name in types)
 
 
 def as_text(value: object) -> str:
-    """A value as JSON spells it; a string is itself."""
+    """A value as JSON text; a string stays as it is."""
     return value if isinstance(value, str) else numbers.encode(value).decode()

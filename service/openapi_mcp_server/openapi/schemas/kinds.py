@@ -1,7 +1,7 @@
-"""The schemas that a base with a ``discriminator`` stands for: those that are made of it with ``allOf``.
+"""The kinds of a base with a ``discriminator``: the schemas that extend it with ``allOf``.
 
-Discriminator Object, "When using the discriminator …": the base alone describes any of them, and which one is said by
-the value of one property: the name of its schema, unless ``mapping`` gives another.
+By the specification (Discriminator Object, "When using the discriminator …") the base alone describes any of them. The
+value of one property selects the kind: the name of its schema, unless ``mapping`` gives another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from openapi_mcp_server.openapi.text import numbers
 
 _EXTENSION = b'"x-ms-discriminator-value"'
 MAX_KINDS = 20
-"""Kinds of one base that are described; of more only the values are told."""
+"""The most kinds of one base that are described; if there are more, only their values are listed."""
 MAX_PAIRS = 100_000
 """The most pairs of a base and a derived schema in a document. 2,000 bases that each extend the one before would make
 two million."""
@@ -35,7 +35,7 @@ class _Child(msgspec.Struct, frozen=True):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """Azure's documents say by an extension which value selects a schema (AutoRest, "x-ms-discriminator-value")."""
+    """Azure's extension for the value that selects a schema (AutoRest, "x-ms-discriminator-value")."""
 
     value: str = msgspec.field(default="", name="x-ms-discriminator-value")
 
@@ -57,8 +57,8 @@ _named = msgspec.json.Decoder(_Named).decode
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """The kinds that the values of ``property_name`` select; ``made_of_it`` are the pointers of all that extend the
-    base."""
+    """The kinds that the values of ``property_name`` select; ``made_of_it`` has the pointers of all schemas that extend
+    the base."""
 
     property_name: str
     values: Mapping[str, Located]
@@ -66,7 +66,7 @@ class Kinds(msgspec.Struct, frozen=True):
 
 
 class Kinship:
-    """The schemas of a document that are made of others by ``allOf``, and of which."""
+    """The schemas of a document that extend others by ``allOf``, with these others."""
 
     def __init__(self, references: References, home: str) -> None:
         self._references = references
@@ -77,7 +77,7 @@ class Kinship:
 
     def kinds(self, base: Located) -> Kinds | None:
         """The kinds that a schema stands for; None if it stands only for itself. Raises SpecError if all bases of the
-        document stand for too many."""
+        document together stand for too many."""
         if base.pointer not in self._kinds:
             self._kinds[base.pointer] = self._read(base)
         return self._kinds[base.pointer]
@@ -99,7 +99,7 @@ class Kinship:
         return Kinds(said.property_name, values, frozenset(made)) if values else None
 
     def _mapped(self, mapping: Mapping[str, str], base: Located) -> Iterator[tuple[str, Located]]:
-        """A mapping names a schema of the document's own, or refers to one; what leads nowhere selects nothing."""
+        """The schemas that a mapping names or refers to. An entry without a target selects nothing."""
         for kind, target in mapping.items():
             for reference in (child(self._home, target), target):
                 try:
@@ -134,7 +134,7 @@ class Kinship:
         return self._children
 
     def _extending(self) -> Iterator[tuple[Located, str]]:
-        """Every named schema with ``allOf``, and what it refers to there."""
+        """Every named schema with ``allOf``, and its references there."""
         home = self._references.find(self._home, Located("", msgspec.Raw()))
         members: Any = opened(home.json)
         for name, json in members.items() if isinstance(members, dict) else ():
@@ -159,7 +159,7 @@ def _declared(base: Located) -> _Base:
 
 
 def _name(schema: Located) -> str:
-    """The value that selects a schema where no mapping says it."""
+    """The value that selects a schema without a mapping."""
     try:
         said = _named(schema.json).value if _EXTENSION in bytes(schema.json) else ""
     except msgspec.ValidationError:
@@ -168,9 +168,9 @@ def _name(schema: Located) -> str:
 
 
 def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:
-    """A base with its kinds as a schema; ``base`` and ``names``, which are by kind, are names of definitions.
+    """The schema of a base with its kinds; ``base`` and ``names`` (by kind) are names of definitions.
 
-    A value whose kind is none of these fits the base alone: the API knows its kinds.
+    A value of another kind needs to fit only the base, since the API may have more kinds.
     """
     if len(kinds.values) > MAX_KINDS:
         told = f"{kinds.property_name} selects what else is in it: {', '.join(list(kinds.values)[:MAX_KINDS])}, …"

@@ -1,4 +1,4 @@
-"""A schema and those that it refers to and combines in place, as one object."""
+"""Merges a schema with the schemas that it refers to and combines in place into one object."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from openapi_mcp_server.openapi.pointers import DEFS
 def top_level(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
     """The outermost level of a schema as one object: references and ``allOf`` at its root followed and merged.
 
-    What is below stays as it is and may hold ``$ref: "#/$defs/NAME"``. What cannot be merged stays in ``allOf``.
-    ``{}`` where anything goes. Each definition counts once, so that cycles and repetitions end.
+    Deeper levels stay as they are and may have ``$ref: "#/$defs/NAME"``. Parts that cannot be merged stay in ``allOf``.
+    The result is ``{}`` if anything is allowed. Each definition counts once, so that cycles and repetitions end.
     """
     root = msgspec.json.decode(schema.json)
     if not _MERGED.isdisjoint(root):
@@ -32,7 +32,7 @@ _LINKED = frozenset(
         "unevaluatedItems", "unevaluatedProperties",
     }
 )  # fmt: skip
-"""Keywords that mean nothing without each other (2020-12 core, sections 10.2.2 and 10.3, and section 11)."""
+"""Keywords that depend on each other (2020-12 core, sections 10.2.2 and 10.3, and section 11)."""
 
 
 class _Merge:
@@ -72,7 +72,7 @@ class _Merge:
             self._rest.append(rest)
 
     def _united(self, keyword: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - values of any keyword
-        """The value that says what both say; None if there is none."""
+        """The value that means both; None if there is none."""
         if keyword == "required":  # as keys, until the end
             names: dict[str, None] = {} if one is None else one
             names.update(dict.fromkeys(other))
@@ -101,14 +101,15 @@ def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false
-    """The schema of the unnamed properties of the whole: each part alone would speak of the other's properties too."""
+    """The schema of the other properties of the whole. The one of a part would also apply to the other part's
+    properties."""
     if one is False or other is False:
         return False
     return _both(one, other) if one and other else {}
 
 
 def _common_type(one: str | list[str], other: str | list[str]) -> str | list[str] | None:
-    """The types that both admit; a whole number is a number."""
+    """The types that both admit; an integer is also a number."""
     first, second = ([each] if isinstance(each, str) else each for each in (one, other))
     common = [name for name in first if name in second or (name == "integer" and "number" in second)]
     common += [name for name in second if name == "integer" and name not in common and "number" in first]

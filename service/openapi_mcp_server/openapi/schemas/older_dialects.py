@@ -1,7 +1,7 @@
-"""Keywords that Swagger 2.0, OpenAPI 3.0 and their authors use otherwise than JSON Schema 2020-12.
+"""Keywords with another meaning in Swagger 2.0, OpenAPI 3.0 and for their authors than in JSON Schema 2020-12.
 
-Each function edits one converted schema object whose other keywords are valid already. The words are taken in every
-dialect: they mean nothing else in 3.1, and are written there too.
+Each function edits one converted schema object whose other keywords are valid already. The keywords are accepted in
+every dialect: authors write them in 3.1, too, where they have no other meaning.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from openapi_mcp_server.openapi.schemas.keywords import are_texts, as_list, as_t
 from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
-"""Entries of a discriminator's mapping that are told."""
+"""The most entries of a discriminator's mapping that are listed."""
 _KIND_CHARACTERS = 300
-"""A kind is told whole, as long as it is a name."""
+"""A kind of up to this length is a name and shown whole."""
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
@@ -29,17 +29,21 @@ _SAYING_VALUES = frozenset({"enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
 _PROSE = ("x-enum-descriptions", "x-enumDescriptions", "x-ms-enum")
 DESCRIBING = (*_PROSE, "x-enumNames", "x-enum-varnames")
-"""Extensions that say what the values of an enumeration mean: NSwag's, openapi-generator's, Redocly's, Azure's."""
+"""Extensions with the meaning of an enumeration's values, by NSwag, openapi-generator, Redocly and Azure."""
+EXTENSIBLE = "x-extensible-enum"
+"""Zalando's stand-in for ``enum`` (RESTful API Guidelines, rule 112): values of a list that will grow."""
 _MEANING_CHARACTERS = 100
+_KNOWN_VALUES = 50
+"""Values of an open enumeration that are told."""
 INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
-"""The value of a keyword of the current schema, whose numbers remember how the document spells them."""
+"""Gets a keyword's value in the current schema, with numbers that remember their spelling in the document."""
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
 def be_file(schema: dict[str, Any]) -> None:
-    """An object with ``format: file`` is a file as AutoRest and Azure write one; with ``binary`` as well, since
-    bytes are no JSON object. ``type: file`` of 2.0 has become a string before.
+    """Turns an object with ``format: file`` into a file, as AutoRest and Azure write one. ``binary`` is the same, since
+    bytes are no JSON object. ``type: file`` of 2.0 is a string already.
     """
     types = as_list(schema.get("type"))
     is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
@@ -48,15 +52,15 @@ def be_file(schema: dict[str, Any]) -> None:
 
 
 def be_either(schema: dict[str, Any]) -> None:
-    """``type: string`` with ``format: int-or-string`` is a number too (Kubernetes, in Swagger 2.0): a port ``80``, and
-    no port that is called so."""
+    """Allows numbers for ``type: string`` with ``format: int-or-string`` (Kubernetes, in Swagger 2.0). The number 80 is
+    a port; the text "80" would be the name of one."""
     if schema["format"] == INT_OR_STRING and schema.get("type") == "string":
         schema["type"] = ["integer", "string"]
         del schema["format"]
 
 
 def separate_bounds(schema: dict[str, Any]) -> None:
-    """``exclusiveMinimum: true`` says that ``minimum`` is exclusive (Wright-00 validation, section 5.3)."""
+    """Makes ``minimum`` exclusive for ``exclusiveMinimum: true`` (Wright-00 validation, section 5.3)."""
     for exclusive, bound in _BOUNDS.items():
         if isinstance(is_exclusive := schema.get(exclusive), bool):
             del schema[exclusive]
@@ -65,8 +69,8 @@ def separate_bounds(schema: dict[str, Any]) -> None:
 
 
 def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
-    """Repair ``type: string`` with ``const: 1.10`` or ``default: 1.10``: in YAML a version without quotes is a number.
-    What was done, in words; empty if nothing."""
+    """Repairs ``type: string`` with ``const: 1.10`` or ``default: 1.10``: in YAML a version without quotes is a number.
+    Returns the repair in words; empty if there was none."""
     value = schema[keyword]
     if not isinstance(value, int | float) or "string" not in _types(schema) or fits(value, _types(schema)):
         return ""
@@ -75,7 +79,7 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
 
 
 def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
-    """The same for examples, without a note."""
+    """Repairs examples in the same way, without a note."""
     if _types(schema) in (["string"], ["string", "null"]) and any(map(is_number, schema["examples"])):
         spelled = _examples(spelt)[: len(schema["examples"])]
         schema["examples"] = [as_text(each) if is_number(each) else each for each in spelled]
@@ -94,10 +98,10 @@ def _types(schema: Mapping[str, Any]) -> list[Any]:
 
 
 def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
-    """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
+    """Repairs ``type: string`` with ``enum: [1, 2]``, which no value fits. Returns the repair in words; empty if none.
 
-    Values become text where text is what the type wants, as they were ``spelt``; those of a list's items, written
-    beside it, become theirs; others that do not fit are left out.
+    If the type is text, values become text as they were ``spelt``. Values for the items of a list, written beside it,
+    move to the items. Others that do not fit are left out.
     """
     declared = schema.get("type", [])
     types = _types(schema)
@@ -105,7 +109,7 @@ def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
     if "string" in types and are_texts(values):
         return ""
     fitting = [value for value in values if fits(value, types)]
-    # null beside the type is what 3.0.3 asks for with nullable, and harms nothing without.
+    # 3.0.3 requires null beside the type for nullable; without nullable it does no harm.
     if fitting and all(value is None or fits(value, types) for value in values):
         return ""
     if "string" in types:
@@ -124,7 +128,7 @@ def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
 
 
 def _plain(value: object) -> object:
-    """The value without the spelling of its numbers."""
+    """The value with ordinary numbers, without their spelling."""
     return value if isinstance(value, str) else msgspec.json.decode(numbers.encode(value))
 
 
@@ -134,14 +138,14 @@ FITTED: Mapping[str, Callable[[dict[str, Any], Spelt], str]] = {
     "default": partial(fit_value, "default"),
     "examples": fit_examples,
 }
-"""Keywords whose values are to be of the type beside them, and how they are made to be."""
+"""Keywords whose values must have the type beside them, each with its repair."""
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, and null as well.
+    """The schema that also allows null.
 
-    By the letter (3.0.3, Schema Object) null needs a ``type`` beside ``nullable``, and a place in ``enum``; by the use
-    that is made of it, it is what may replace a ``$ref`` or any of the values.
+    Formally (3.0.3, Schema Object) null needs a ``type`` beside ``nullable``, and a place in ``enum``. Authors mean
+    that null may replace the target of a ``$ref`` or any of the values.
     """
     if not _APPLICATORS.isdisjoint(schema):
         outside = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
@@ -155,7 +159,7 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
-    """Say in words which value of which property selects which of the choices: 2020-12 has no keyword for it."""
+    """Describes which value of which property selects which choice, since 2020-12 has no keyword for it."""
     discriminator = declared["discriminator"]
     if not isinstance(discriminator, Mapping) or not isinstance(name := discriminator.get("propertyName"), str):
         return
@@ -174,8 +178,8 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
 
 
 def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
-    """Say in words what the values of an enumeration mean, where only an extension does: what they are called if they
-    are numbers, and how they are described."""
+    """Describes the meaning of an enumeration's values from extensions: their names, if they are numbers, and their
+    descriptions."""
     values, prose = declared.get("enum"), schema.get("description", "")
     if not isinstance(values, list) or "enum" not in schema:
         return
@@ -189,8 +193,27 @@ def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     schema["description"] = f"{prose} {said}{', …' if len(told) > _MAPPED_KINDS else ''}.".lstrip()
 
 
+def open_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> bool:
+    """Say in words which values are known where others are taken as well. True if an ``enum`` became one of these.
+
+    AutoRest's ``x-ms-enum`` has ``modelAsString``: "When set to true the enum will be modeled as a string. No
+    validation will happen." An ``enum`` beside Zalando's extension means what it says.
+    """
+    azure = declared.get("x-ms-enum")
+    is_open = "enum" in schema and isinstance(azure, Mapping) and azure.get("modelAsString") is True
+    values = schema.pop("enum") if is_open else declared.get(EXTENSIBLE)
+    if "enum" not in schema and isinstance(values, list):
+        if are_texts(values):
+            schema.setdefault("type", "string")
+        known = [as_text(value) for value in values[: _KNOWN_VALUES + 1] if isinstance(value, str | int | float)]
+        if not all(each in schema.get("description", "") for each in known):
+            more = ", …" if len(known) > _KNOWN_VALUES else ""
+            habits.tell(schema, f"Known values: {', '.join(known[:_KNOWN_VALUES])}{more}.")
+    return is_open
+
+
 def _texts(said: object, values: Sequence[object]) -> list[str]:
-    """A text for each of the values, empty where there is none; an empty list for what says something else."""
+    """A text for each of the values, empty if there is none; an empty list if the extension has another form."""
     if isinstance(said, Mapping) and isinstance(each := said.get("values"), list):  # Azure's
         known = [one for one in each if isinstance(one, Mapping)]
         said = {as_text(one.get("value")): one.get("description") or one.get("name") for one in known}
@@ -202,15 +225,15 @@ def _texts(said: object, values: Sequence[object]) -> list[str]:
 
 
 def open_to_kinds(schema: dict[str, Any]) -> None:
-    """A schema with a discriminator and no choices of its own stands for whatever is made of it with ``allOf``
-    (Discriminator Object): it says in so many words that the members of those are welcome.
+    """Opens a schema with a discriminator and no choices, so that members of its kinds are allowed explicitly. Such a
+    schema stands for all that extend it with ``allOf`` (Discriminator Object).
     """
     if _CHOICES.isdisjoint(schema) and schema.get("type", "object") == "object":
         schema.setdefault("additionalProperties", {})
 
 
 def _own_names(declared: Mapping[str, Any]) -> list[str]:
-    """Without another name, the names of the schemas to choose from are the values (Discriminator Object)."""
+    """The names of the alternatives' schemas, which are the values by default (Discriminator Object)."""
     choices = declared.get("oneOf", declared.get("anyOf"))
     if not isinstance(choices, list):
         return []

@@ -1,7 +1,8 @@
-"""Regular expressions that an engine of linear time can run, so that no pattern can stall a call.
+"""Regular expressions that a linear-time engine can run, so that no pattern can stall a call.
 
-jsonschema-rs reads ECMA 262 syntax (``\\d``, ``\\p{L}``, ``\\/``) for Rust's ``regex``, which knows no look-around and
-no back-references; such a pattern cannot be checked. A few spellings of other languages are put into ECMA's.
+jsonschema-rs translates ECMA 262 syntax (``\\d``, ``\\p{L}``, ``\\/``) for Rust's ``regex``, which has no look-around
+and no back-references. Patterns with these are not checked. A few spellings of other languages are translated to
+ECMA's.
 """
 
 from __future__ import annotations
@@ -33,23 +34,23 @@ _POSIX = {
     "word": r"\w",
     "xdigit": "0-9A-Fa-f",
 }
-"""Classes within a class (POSIX 9.3.5), which ECMA takes for the letters of their names."""
+"""Classes within a class (POSIX 9.3.5), which ECMA reads as the letters of their names."""
 _IN_CLASS = re.compile(r"\\.|\[:([a-z]{4,6}):\]|\[|\]", re.DOTALL)
 _INTERSECTION = "&&["
 """Java's intersection of two classes; in ECMA the same characters mean something else."""
 _INLINE_FLAGS = "ims"
 _FLAGS = frozenset(_INLINE_FLAGS + "dDguvy")
-"""Flags of literals; the first three change what one text is taken for."""
+"""Flags of literals; only the first three change what a pattern matches here."""
 
 
 class Patterns:
-    """The patterns of one document, each tried once: 11 µs apiece, and some documents repeat one 1,000 times."""
+    """The patterns of one document. Each is tried once, which takes 11 µs; some documents repeat one 1,000 times."""
 
     def __init__(self) -> None:
         self._known: dict[str, str | None] = {}
 
     def linear(self, pattern: str) -> str | None:
-        """The pattern as it can be run; None if it cannot."""
+        """The pattern in a form that the engine can run; None if there is none."""
         if pattern not in self._known:
             ecma = _ecma(pattern)
             is_usable = _INTERSECTION not in ecma and is_pattern(ecma, pattern_bytes=COMPILED_BYTES)
@@ -65,7 +66,7 @@ def _ecma(pattern: str) -> str:
 
 
 def _without_posix(pattern: str) -> str:
-    """``[[:digit:]_]`` as ``[0-9_]``; a lone ``[:digit:]`` is a class of these letters."""
+    """Turns ``[[:digit:]_]`` into ``[0-9_]``; a lone ``[:digit:]`` is a class of these letters."""
     pieces, end, is_within = [], 0, False
     for found in _IN_CLASS.finditer(pattern):
         if found[1] is None:
@@ -77,8 +78,8 @@ def _without_posix(pattern: str) -> str:
 
 
 def _without_slashes(pattern: str) -> str:
-    """A whole literal of JavaScript or PHP (``/^[a-z]+$/i``) as the expression in it. Taken as written it could match
-    nothing: no text has a slash before its beginning, nor one after its end."""
+    """The expression in a whole literal of JavaScript or PHP (``/^[a-z]+$/i``). As written, the literal matches
+    nothing, since no text has a slash before its beginning or after its end."""
     body, slash, flags = pattern[1:].rpartition("/")
     is_anchored = body.startswith("^") or (body.endswith("$") and not body.endswith(r"\$"))
     if not (pattern.startswith("/") and slash and is_anchored and _FLAGS.issuperset(flags)):

@@ -1,7 +1,6 @@
-"""A schema as arguments are told and checked by it: everything it asserts, in the words of 2020-12.
+"""Converts a schema for listing and checking arguments: all its assertions, in the words of 2020-12.
 
-What older dialects and common mistakes say differently is put into those words (see `older_dialects`); what cannot
-be is left out and noted.
+Words of older dialects and common mistakes are translated (see `older_dialects`). Others are left out and noted.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "d
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
 _NOTHING: JsonSchema = {"not": {}}
-_DESCRIBING = frozenset(older_dialects.DESCRIBING)
+_DESCRIBING = frozenset({*older_dialects.DESCRIBING, older_dialects.EXTENSIBLE})
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
@@ -53,19 +52,19 @@ _ALONE = frozenset(
         "readOnly", "writeOnly",
     }
 )  # fmt: skip
-"""Keywords that mean the same whatever stands beside them: most schemas have no others."""
+"""Keywords whose meaning does not depend on others. Most schemas have only these."""
 _OF_TYPE = _ALONE | {
     "items", "minItems", "maxItems", "uniqueItems", "properties", "additionalProperties", "required", "minProperties",
     "maxProperties",
 }  # fmt: skip
-"""Keywords that mean the same beside a type."""
+"""Keywords whose meaning depends at most on a type beside them."""
 
 Convert = Callable[[Any, JsonSchema, str, object], None]
-"""(the conversion, the schema it makes, keyword, the keyword's value)"""
+"""Arguments: the conversion, the schema that it makes, the keyword and its value."""
 
 
 class RequestConversion(Conversion):
-    """One schema to its strict form."""
+    """The conversion of one schema to its strict form."""
 
     _exact: Any = None  # the whole schema as the document spells it, once that is needed
     _hidden = _NO_NAMES  # properties that the current schema, or one that it is combined with, hides
@@ -93,7 +92,7 @@ class RequestConversion(Conversion):
         return strict if schema.keys() <= (_OF_TYPE if "type" in strict else _ALONE) else self._finished(schema, strict)
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
-        """Finishes a converted schema with what only the whole schema object can tell."""
+        """Finishes a converted schema with edits that need the whole schema object."""
         if "format" in strict:
             older_dialects.be_file(strict)
             older_dialects.be_either(strict)
@@ -102,6 +101,7 @@ class RequestConversion(Conversion):
                 self._note("schema_repaired", repair, keyword)
         if not _DESCRIBING.isdisjoint(schema):
             older_dialects.tell_values(schema, strict)
+            self.loosened += older_dialects.open_values(schema, strict)
         older_dialects.separate_bounds(strict)
         if "discriminator" in schema:
             self._discriminate(schema, strict)
@@ -123,7 +123,7 @@ class RequestConversion(Conversion):
         super()._note(kind, message, *path)
 
     def _spelt(self, *path: str) -> Any:  # noqa: ANN401 - any JSON value
-        """A value below the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
+        """A value below the current schema, with numbers as the document spells them: 1.10 is not 1.1."""
         if self._exact is None:
             self._exact = numbers.decode(self._at.json)
         value = self._exact
@@ -132,7 +132,7 @@ class RequestConversion(Conversion):
         return value
 
     def _check_discriminator(self, value: object) -> None:
-        """Says what is odd about one (Discriminator Object of 3.x; in 2.0 it is the property's name alone)."""
+        """Notes faults of a discriminator (Discriminator Object of 3.x; in 2.0 it is only the property's name)."""
         if isinstance(value, str):
             if self._setting.dialect != "2.0":
                 message = "discriminator is a text, as in Swagger 2.0; it was taken for the name of the property"
@@ -153,7 +153,7 @@ class RequestConversion(Conversion):
         older_dialects.open_to_kinds(strict)
 
     def _judge_by_name(self, schema: dict[str, Any], strict: JsonSchema) -> None:
-        """Has each choice refuse what names another one (see `discriminators`)."""
+        """Makes each choice refuse values that name another one (see `discriminators`)."""
         said = discriminators.read(schema["discriminator"])
         for keyword in ("oneOf", "anyOf"):
             declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
@@ -165,14 +165,14 @@ class RequestConversion(Conversion):
                     choice["not"] = refused
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
-        """The schema with what goes without saying in its dialect."""
+        """The schema with implied types, and without needless combinations."""
         habits.tell_rest(strict)
         plain = habits.tell_type(habits.flat(strict))
         habits.tell_types_of_choices(plain)
         return plain
 
     def _loses_properties(self, choices: list[object]) -> bool:
-        """Whether one of several choices hides properties: they may be what told it from the others."""
+        """Whether one of several choices hides properties, which may have distinguished it from the others."""
         return any(self._setting.visibility.hidden_names(choice, self._base) for choice in choices)
 
     def _type(self, strict: JsonSchema, keyword: str, value: object) -> None:
@@ -197,7 +197,7 @@ class RequestConversion(Conversion):
             self._note_wrong(keyword, "an array of one value or more", value)
 
     def _exclusive(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """A number, or whether ``minimum`` or ``maximum`` is exclusive (2.0 and 3.0)."""
+        """Converts an exclusive bound, which is a number, or (2.0 and 3.0) a flag about ``minimum`` or ``maximum``."""
         if is_number(value) or isinstance(value, bool):
             strict[keyword] = value
         else:
@@ -224,7 +224,7 @@ class RequestConversion(Conversion):
             strict[keyword] = names
 
     def _least_members(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """Lowers ``minProperties``, which counts read-only members that cannot be given."""
+        """Lowers ``minProperties``, since it counts read-only members that a request cannot have."""
         if not is_count(value):
             self._note_wrong(keyword, "a whole number", value)
             return
@@ -242,7 +242,8 @@ class RequestConversion(Conversion):
         self.loosened += strict[keyword] != value
 
     def _dependencies(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """One keyword of drafts before 2019-09, which are two now: names in lists, and schemas."""
+        """Converts a keyword of drafts before 2019-09 to its two successors: one for lists of names, one for
+        schemas."""
         if not isinstance(value, dict):
             self._note_wrong(keyword, "an object", value)
             return
@@ -260,8 +261,8 @@ class RequestConversion(Conversion):
         strict |= {name: each for name, each in found.items() if each}
 
     def _names(self, value: object, *path: str) -> object:
-        """A list of the names of properties: unquoted in YAML, ``404`` and ``1.10`` are numbers, and as keys they are
-        not."""
+        """A list of names of properties as texts. Unquoted in YAML, ``404`` and ``1.10`` are numbers, but as keys they
+        are texts."""
         if (
             not isinstance(value, list)
             or is_list_of_names(value)
@@ -296,7 +297,7 @@ class RequestConversion(Conversion):
         for pattern, schema in schemas.items():
             linear = self._setting.patterns.linear(pattern)
             if linear is None:
-                # Any name may match it, so that nothing can be said of the other names.
+                # Any name may match it, so no rule about the other names can be kept.
                 self._note("pattern_dropped", "no property name is checked", keyword, pattern)
                 linear, schema = "", {}  # noqa: PLW2901 - matches every name, says nothing
             strict[keyword][linear] = schema
@@ -309,7 +310,7 @@ class RequestConversion(Conversion):
         if keyword in NEGATING and self.loosened > before:
             self._note("keyword_dropped", NOT_EXACT, keyword)
             return
-        # Where false is the usual word, it stays: catalog and clients look for it.
+        # A plain false stays, since the catalog and clients look for it.
         strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
 
     def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
@@ -332,7 +333,7 @@ class RequestConversion(Conversion):
             strict["prefixItems"] = members
 
     def _additional_items(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """Speaks of what comes after such an array, and says nothing anywhere else."""
+        """Converts ``additionalItems``, which describes the items after such an array and means nothing elsewhere."""
         rest = self._below(value, keyword) if isinstance(self._spelt().get("items"), list) else None
         if rest is not None:
             strict["items"] = False if rest == _NOTHING else rest
@@ -348,7 +349,8 @@ class RequestConversion(Conversion):
             strict[keyword] = small
 
     def _xml(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """Not a keyword of 2020-12: how bodies of XML are written. Kept in documents that have such bodies."""
+        """Keeps ``xml``, which 2020-12 does not have: how XML bodies are written. Only documents with such bodies need
+        it."""
         if not self._setting.keeps_xml:
             return
         if not isinstance(value, dict):
@@ -394,11 +396,11 @@ class RequestConversion(Conversion):
         "examples": _examples,
         "xml": _xml,
     }
-    """Keywords whose values are converted; what is neither here nor in `PLAIN` asserts nothing and is left out."""
+    """Keywords whose values are converted. A keyword neither here nor in `PLAIN` asserts nothing and is left out."""
 
 
 def _lone_reference(choice: object) -> str | None:
-    """The reference that a choice is, also where it is the only part of ``allOf``."""
+    """The reference that a choice consists of, also as the only part of ``allOf``."""
     while isinstance(choice, dict) and "$ref" not in choice:
         parts = choice.get("allOf")
         choice = parts[0] if isinstance(parts, list) and len(parts) == 1 else None

@@ -1,8 +1,8 @@
-"""A schema as answers are told by it: what is in an answer and of which type, never what it must not be.
+"""Converts a schema for describing answers: their content and types, without restrictions.
 
-Honest answers break their own document's schemas all the time (null where none is allowed, a new value of an
-enumeration, a field that is missing), and a client refuses an answer that does not fit the declared output. So
-everything may be null or absent, and only types, names and structure are kept.
+Real answers often break their own schemas (an undeclared null, a new value of an enumeration, a missing field), and
+clients refuse an answer that does not fit the declared output. So everything may be null or absent, and only types,
+names and structure are kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from openapi_mcp_server.openapi.schemas.keywords import as_list
 from openapi_mcp_server.openapi.schemas.older_dialects import INT_OR_STRING
 
 SHORT_PROSE = 120
-"""Characters kept of a description: output schemas are two thirds of all bytes of a list of tools."""
+"""The most characters of a description that are kept. Output schemas are two thirds of the bytes of a list of tools."""
 _READ_PROSE = 4 * SHORT_PROSE
 _STRUCTURE = frozenset(
     {
@@ -22,12 +22,12 @@ _STRUCTURE = frozenset(
         "anyOf", "oneOf",
     }
 )  # fmt: skip
-"""Keywords with which there is more to a schema than its type and what it is: most have none of them."""
+"""Keywords that add structure to a type and a description. Most schemas have none of them."""
 _COMBINED = (("allOf", "allOf"), ("anyOf", "anyOf"), ("oneOf", "anyOf"))
 
 
 class ResponseConversion(Conversion):
-    """One schema to its loose form. Notes nothing: what is dropped here is dropped on purpose."""
+    """The conversion of one schema to its loose form. It makes no notes, since keywords are dropped on purpose."""
 
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
         loose = _plain(schema)
@@ -43,7 +43,7 @@ class ResponseConversion(Conversion):
         return loose
 
     def _add_members(self, schema: dict[str, Any], loose: dict[str, Any]) -> None:
-        """Adds the schemas of what an object or an array holds."""
+        """Adds the schemas of an object's members or an array's items."""
         if isinstance(properties := schema.get("properties"), dict):
             loose["properties"] = {
                 name: self._loose(each, "properties", name)
@@ -67,7 +67,7 @@ class ResponseConversion(Conversion):
                 loose[becomes] = [self._loose(each, keyword, index, stays=True) for index, each in enumerate(members)]
 
     def _loose(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema:
-        """A subschema; a false one says that there is nothing, which is no reason to refuse what is there."""
+        """Converts a subschema. A false one becomes open, so that an unexpected value is not refused."""
         if not isinstance(value, dict):
             return {}
         if _STRUCTURE.isdisjoint(value) and len(self._path) + len(path) <= MAX_DEPTH:
@@ -76,7 +76,7 @@ class ResponseConversion(Conversion):
 
 
 def _plain(schema: dict[str, Any]) -> JsonSchema:
-    """The type of a schema, and what it is."""
+    """The type and the description of a schema."""
     loose: dict[str, Any] = {}
     declared = ["integer", "string"] if schema.get("format") == INT_OR_STRING else schema.get("type")
     if types := _nullable_types(declared):

@@ -1,15 +1,14 @@
-"""Contradictions that show only in a schema together with those that it refers to, settled once all of them are
-converted.
+"""Resolves contradictions between a schema and its references, after all of them are converted.
 
-An ``allOf`` one of whose parts names its properties and closes itself, while another part names others, admits nothing
+An ``allOf`` admits nothing if one part lists its properties and closes itself while another part has further properties
 (2020-12 core, section 10.3.2.3; 115 places in 13 of 2,630 published documents). Its authors mean the properties of all
-parts, so that it becomes one object with them.
+parts, so it becomes one object with all of them.
 
-A ``type`` beside a combination that has no value of that type admits nothing either: generators write ``type: object``
+A ``type`` beside a combination without values of that type admits nothing, either. Generators write ``type: object``
 beside ``oneOf`` of an enumeration and null (springdoc), or beside ``allOf`` of one. The combination is meant.
 
-An ``allOf`` may be part of what it refers to (a cat whose mother is a cat with a rank): one that would be merged into
-itself is told as any object.
+An ``allOf`` may be part of its own reference (a cat whose mother is a cat with a rank). If it would be merged into
+itself, it is listed as any object.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ _ALL = frozenset({"object", "array", "string", "number", "boolean", "null"})
 _NULL = frozenset({"null"})
 
 MAX_WITHIN = 3
-"""Merged objects that are told one within the other; deeper ones are told as any object."""
+"""The most merged objects within each other; deeper ones are listed as any object."""
 MAX_STEPS = 40
-"""References in a row that are followed to learn what a schema is: few beside what Python's stack takes."""
+"""The most references in a chain that are followed to classify a schema, far below the limit of Python's stack."""
 MAX_MERGED_BYTES = 4 << 20
-"""The most bytes of the JSON of all merged objects of a direction, since they repeat what they refer to; later ones are
-any object."""
+"""The most bytes of JSON of all merged objects of a direction, since they repeat their references; later ones are
+listed as any object."""
 _ANY_OBJECT = {"type": "object"}
 
 Path = tuple[str | int, ...]
@@ -52,8 +51,8 @@ Tell = Callable[[Path, str], None]
 
 
 class Outline(msgspec.Struct, frozen=True, gc=False):
-    """``names`` are the properties of an object, ``is_closed`` says whether it takes no others, or none of any kind;
-    ``made_of`` are the definitions that it combines."""
+    """``names`` are the properties of an object, ``is_closed`` says whether it accepts no others, or none at all;
+    ``made_of`` has the definitions that it combines."""
 
     names: frozenset[str] = frozenset()
     is_closed: bool = False
@@ -74,8 +73,8 @@ class Settling:
         self._left = MAX_MERGED_BYTES
 
     def settled(self, schema: Schema, tell: Tell) -> Schema:
-        """The schema with what contradicts itself taken for what it means. ``tell`` gets the place of each repair, and
-        what it was."""
+        """The schema without contradictions, as its author meant it. ``tell`` gets the place and the text of each
+        repair."""
         before = msgspec.json.decode(schema.json)
         after = self._settled(before, (), tell)
         if after == before:
@@ -85,7 +84,7 @@ class Settling:
         return Schema(msgspec.Raw(json), tuple(sorted(refs & self._definitions.keys())))
 
     def _settled(self, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
-        """A schema, or what holds some, with all below it."""
+        """Settles a schema, or a container of schemas, with everything below it."""
         if isinstance(value, list):
             return [self._settled(each, (*path, index), tell) for index, each in enumerate(value)]
         if not isinstance(value, dict):
@@ -96,7 +95,7 @@ class Settling:
         return self._repaired(value, path, tell)
 
     def _repaired(self, value: dict[str, Any], path: Path, tell: Tell) -> dict[str, Any]:
-        """A schema whose ``allOf`` is settled, with all below it."""
+        """Settles the ``allOf`` of a schema, and everything below it."""
         for keyword in NEGATING & value.keys():
             if self._is_loosened(value[keyword]):
                 tell((*path, keyword), NOT_EXACT)
@@ -113,7 +112,7 @@ class Settling:
         }
 
     def _is_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
-        """Whether a schema takes more than the document says, itself or by what it refers to."""
+        """Whether a schema accepts more than the document says, itself or through its references."""
         return (bool(self.loosened) and self._leads_to_loosened(part)) or self._settled(part, (), _silent) != part
 
     def _leads_to_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
@@ -121,7 +120,8 @@ class Settling:
         return any(map(self._reaches_loosened, names & self._definitions.keys()))
 
     def _reaches_loosened(self, name: str) -> bool:
-        """Found out for all that a definition leads to at once, so that each is looked at once."""
+        """Whether a definition leads to a loosened one. All reachable definitions are decided together, so that each is
+        visited once."""
         if name not in self._leads:
             below, referrers = self._below(name)
             waiting = [each for each in {*below, *referrers} if each in self.loosened or self._leads.get(each)]
@@ -134,7 +134,7 @@ class Settling:
         return self._leads[name]
 
     def _below(self, name: str) -> tuple[set[str], dict[str, list[str]]]:
-        """The definitions that one leads to and of which that is not known, and who refers to each."""
+        """The undecided definitions that one leads to, and the referrers of each."""
         below, waiting = {name}, [name]
         referrers: dict[str, list[str]] = {}
         while waiting:
@@ -148,7 +148,7 @@ class Settling:
 
     @contextmanager
     def _step(self) -> Iterator[bool]:
-        """Goes one reference further; returns whether what it leads to is still looked at."""
+        """Goes one reference further; yields whether its target may still be followed."""
         self._steps += 1
         try:
             yield self._steps <= MAX_STEPS
@@ -176,7 +176,7 @@ class Settling:
         return {"anyOf": [rest, {"type": "null"}]} if types_named(schema) - self._types_of(rest) >= _NULL else rest
 
     def _types_of(self, schema: dict[str, Any]) -> frozenset[str]:
-        """The types that a value of it may have, as far as they are said; a whole number is a number."""
+        """The types that its values may have, as far as they are declared; an integer is a number."""
         types = types_named(schema) if "type" in schema else _ALL
         if "$ref" in schema:
             types &= self._types_named(schema["$ref"].removeprefix(DEFS))
@@ -216,7 +216,7 @@ class Settling:
         return self._outlines[name]
 
     def _merged(self, schema: dict[str, Any], path: Path) -> dict[str, Any]:
-        """One object; what is still beside it may name properties too."""
+        """Merges to one object; keywords that stay beside it may have properties, too."""
         made_of = self._outline(schema).made_of
         is_within_itself = any(made_of & around for around in self._within)
         if is_within_itself or len(self._within) == MAX_WITHIN or self._left < 0:
@@ -225,7 +225,7 @@ class Settling:
         self._left -= len(msgspec.json.encode(merged))
         self._within.append(made_of)
         try:
-            merged = self._repaired(merged, path, _silent)  # what is below stands elsewhere, and is told there
+            merged = self._repaired(merged, path, _silent)  # parts below have their own places, and are reported there
         finally:  # after a RecursionError, which costs one schema, others are settled
             self._within.pop()
         if "additionalProperties" in merged and any(keyword in merged for keyword in _COMBINED):

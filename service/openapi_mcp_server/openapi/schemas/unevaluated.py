@@ -1,8 +1,8 @@
-"""``unevaluatedProperties`` and ``unevaluatedItems`` of schemas that are compiled in bounded time.
+"""Drops ``unevaluatedProperties`` and ``unevaluatedItems`` from schemas that would take too long to compile.
 
-For each of them jsonschema-rs goes every way that leads through ``$ref``, ``allOf``, ``anyOf``, ``oneOf`` and the like
-from its schema to others, 7 to 40 µs a step: definitions that name the next one twice double it at each level, and
-nine that each name all nine, 2.7 kB, took 38 s. Without these two keywords the same compile in a millisecond.
+For each of them jsonschema-rs walks all paths through ``$ref``, ``allOf``, ``anyOf``, ``oneOf`` and the like from its
+schema to others, 7 to 40 µs a step. Definitions that name the next one twice double the paths at each level. Nine that
+each name all nine (2.7 kB) took 38 s. Without these two keywords they compile in a millisecond.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
 
 MAX_STEPS_OF_ONE = 1_000
-"""Steps on all ways from one schema; with more, its two keywords are left out."""
+"""The most steps on all paths from one schema; beyond it, its two keywords are left out."""
 MAX_STEPS = 40_000
-"""The same of all definitions of a direction, any of which one tool may compile, and of each schema beside them: 0.3 to
-1.5 s for a document that was made for it."""
+"""The most steps of all definitions of a direction, since one tool may compile any of them, and of each other schema.
+They take 0.3 to 1.5 s in a document that was made for this."""
 
 _MARK = b'"unevaluated'
 _KEYWORDS = ("unevaluatedProperties", "unevaluatedItems")
@@ -55,7 +55,7 @@ class Unevaluated:
         return Schema(msgspec.Raw(msgspec.json.encode(after)), schema.refs) if is_loosened else schema
 
     def _bounded(self, value: Any, path: Path, tell: Tell) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON value
-        """A schema, or what holds some, and whether anything was left out of it."""
+        """Bounds a schema or a container of schemas, and says whether anything was left out."""
         if isinstance(value, list):
             made = [self._bounded(each, (*path, index), tell) for index, each in enumerate(value)]
             return [each for each, _ in made], any(is_loosened for _, is_loosened in made)
@@ -79,7 +79,7 @@ class Unevaluated:
         return {name: each for name, (each, _) in made.items()}, any(is_loosened for _, is_loosened in made.values())
 
     def _affordable(self, schema: dict[str, Any], path: Path, tell: Tell) -> dict[str, Any]:
-        """A schema without its two keywords where there are too many ways."""
+        """A schema, without its two keywords if there are too many paths."""
         present = [keyword for keyword in _KEYWORDS if keyword in schema]
         if not present:
             return schema
@@ -93,8 +93,7 @@ class Unevaluated:
         return {keyword: each for keyword, each in schema.items() if keyword not in present}
 
     def _steps(self, names: list[str], most: int) -> int:
-        """The steps on all ways from some definitions, none of which comes to one twice; some more than ``most`` where
-        there are more."""
+        """The steps on all paths from some definitions that visit none twice. Counting stops soon after ``most``."""
         count, on_way = 0, dict[str, None]()
         ahead = [iter(names)]
         while ahead and count <= most:
@@ -119,7 +118,7 @@ class Unevaluated:
 
 
 def _in_place(schema: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
-    """The definitions that see the value of a schema, as often as they do."""
+    """The definitions that check the value of a schema, repeated as often as they do."""
     if not isinstance(schema, dict):
         return
     if "$ref" in schema:

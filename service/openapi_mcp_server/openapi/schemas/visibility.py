@@ -1,4 +1,4 @@
-"""Which properties one direction does not see: read-only ones in requests, write-only ones in answers."""
+"""Hides properties by direction: read-only ones in requests, write-only ones in answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
 
 _MOST_NESTED = 50
-"""References and combinations that are followed to find a property's flag."""
+"""The most references and combinations that are followed to find a property's flag."""
 _NO_NAMES: frozenset[str] = frozenset()
 _NAMING = frozenset({"properties", "allOf", "$ref"})
 """The keywords that give a schema properties. Most schemas have none of them."""
@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 
 class Visibility:
-    """``keyword`` says which flag hides a property. Costs nothing in documents without it."""
+    """Finds hidden properties; ``keyword`` is the flag that hides them. It costs nothing in documents without the
+    flag."""
 
     def __init__(self, references: References, keyword: Literal["readOnly", "writeOnly"], json: bytes) -> None:
         self._references = references
@@ -35,7 +36,7 @@ class Visibility:
         return self._is_used and self._flag(schema, base, 0)
 
     def hidden_names(self, schema: object, base: str) -> frozenset[str]:
-        """The properties that a schema and what it combines by ``allOf`` and ``$ref`` hide."""
+        """The hidden properties of a schema and of the schemas in its ``allOf`` and ``$ref``."""
         return self._hidden(schema, base, 0) if self._is_used else _NO_NAMES
 
     def _flag(self, schema: object, base: str, depth: int) -> bool:
@@ -61,7 +62,7 @@ class Visibility:
     def _beyond(
         self, reference: str, base: str, known: dict[str, T], ask: Callable[[object, str, int], T], depth: int
     ) -> T | None:
-        """The answer of ``ask`` about a reference's target; None if it cannot be read; its user reports that."""
+        """The result of ``ask`` for a reference's target; None if it cannot be read, which its user reports."""
         try:
             target = self._references.find(reference, Located("", msgspec.Raw(), base))
             if target.pointer not in known:

@@ -1,1 +1,1 @@
-"""The text of documents: encoding, JSON, YAML, overlays; one strict JSON text comes out."""
+"""Turns the text of a document (any encoding, JSON, YAML, overlays) into one strict JSON text."""

@@ -1,4 +1,4 @@
-"""The bytes of an OpenAPI document to one strict JSON text and the dialect it is written in."""
+"""Turns the bytes of an OpenAPI document into one strict JSON text and its dialect."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _OTHER_KINDS = {
     "item": "a Postman collection",
     "$schema": "a JSON Schema",
 }
-"""Other kinds of documents that people have at hand, by a key at their top."""
+"""Other kinds of documents that people give by mistake, by a key at their top."""
 _ACCEPTED = "accepted are swagger 2.0 and openapi 3.0, 3.1 and 3.2"
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """``json``: the whole document as JSON without white space: UTF-8, no key twice in an object, numbers and strings
-    as they were spelt, nesting and size within `DocumentLimits`; the root is an object. ``unread``: references in it to
-    files that could not be used, each with the reason. ``files_at``: the key of the root that holds other files by
-    their paths; empty where there are none. ``root``: its members, where somebody has opened it already.
+    """``json`` is the whole document as JSON without white space: UTF-8, no key twice in an object, numbers and strings
+    with their spelling, nesting and size within `DocumentLimits`, an object at the root. ``unread`` has the references
+    to files that could not be used, each with the reason. ``files_at`` is the key of the root that has other files by
+    their paths; empty if there are none. ``root`` has the root's members if they are decoded already.
     """
 
     json: bytes
@@ -54,7 +54,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document:  # noqa: B008 - immutable
-    """An OpenAPI document in JSON or YAML; raises SpecError as `read` does, and for what is no such document."""
+    """Parses an OpenAPI document in JSON or YAML; raises SpecError like `read`, and if it is no such document."""
     json = read(data, limits=limits)
     if not json.startswith(b"{"):
         raise SpecError("", "not an OpenAPI document: its root is not an object")
@@ -63,10 +63,10 @@ def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document
 
 
 def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  # noqa: B008 - immutable
-    """Any JSON or YAML as JSON in the form of `Document.json`, its root of any kind.
+    """Turns any JSON or YAML into JSON in the form of `Document.json`, with any kind of root.
 
-    Raises SpecError, whose pointer is ``line 3, column 7`` where the text itself is at fault.
-    What begins with ``{"`` is JSON and nothing else; all the rest is YAML.
+    Raises SpecError; its pointer is ``line 3, column 7`` if the text itself is at fault. A text that begins with ``{"``
+    is read as JSON only, any other as YAML.
     """
     text = checked(data)
     if _MARKUP_START.match(text):
@@ -79,7 +79,7 @@ def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  #
 
 
 def is_json(text: bytes) -> bool:
-    """Whether a text is to be read as JSON, by how it begins."""
+    """Whether a text is read as JSON, decided by its beginning."""
     return _JSON_START.match(text) is not None
 
 
@@ -99,7 +99,7 @@ def _dialect(root: Mapping[str, msgspec.Raw]) -> DialectName:
 
 
 def _version(key: str, value: bytes) -> str:
-    """The text of a version, quoted or not: ``3.1`` and ``2.0`` are numbers to those who forget the quotes."""
+    """The text of a version. Without quotes ``3.1`` and ``2.0`` are numbers."""
     decoded = msgspec.json.decode(value)
     if isinstance(decoded, str):
         return decoded

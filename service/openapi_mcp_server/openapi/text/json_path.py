@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 Json = Any
 """A decoded value: dict, list, str, int, float, bool or None."""
 QUERY_CHARACTERS = 1_000
-"""The most characters of a query: python-jsonpath 2.2 recurses over it, and 100,000 steps end the process. The
+"""The most characters of a query. python-jsonpath 2.2 recurses over it, and 100,000 steps crash the process. The
 specification's examples have 60."""
 DESCENTS = 3
-"""``..`` in one query: each multiplies the nodes that are visited by the depth of the document."""
+"""The most ``..`` in one query: each multiplies the visited nodes by the depth of the document."""
 NODES = 200_000
-"""Selected by one query: a document of 4 MB has 70,000 in all."""
+"""The most nodes that one query may select. A document of 4 MB has 70,000 in all."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def _environment() -> JSONPathEnvironment:
     from jsonpath.function_extensions import ExpressionType, FilterFunction  # noqa: PLC0415 - as above
 
     class Pattern(FilterFunction):
-        """``match`` and ``search`` in linear time; the library's own run on Python's backtracking ``re``."""
+        """``match`` and ``search`` in linear time. The library's own ones use Python's ``re``, which backtracks."""
 
         arg_types: ClassVar = [ExpressionType.VALUE, ExpressionType.VALUE]
         return_type = ExpressionType.LOGICAL
@@ -82,5 +82,5 @@ def _environment() -> JSONPathEnvironment:
 
 @lru_cache(maxsize=64)
 def _compiled(pattern: str) -> json_schema.Validator | None:
-    """None for what is no pattern: it matches nothing (RFC 9535 section 2.4.6)."""
+    """The compiled pattern; None if it is invalid, since it then matches nothing (RFC 9535 section 2.4.6)."""
     return json_schema.compiled({"pattern": pattern}) if json_schema.is_pattern(pattern) else None

@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, and one rule more: no object says a key twice (section 4 only asks for it).
+"""JSON by RFC 8259, with one more rule: no object has a key twice (section 4 only recommends it).
 
-msgspec keeps the last of two equal keys and is silent about the others. A second parser that would tell costs more
-time and memory than all the rest of reading the document, so what was decoded is encoded again and compared.
+msgspec silently keeps the last of two equal keys. A second parser that reports them would cost more time and memory
+than the rest of the reading. So the decoded value is encoded again, and the two are compared.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from openapi_mcp_server.openapi.text.source import (
     too_deep,
 )
 
-# Values up to this size are decoded whole, larger objects member by member: decoded at once, 13 MB take 28 MB more.
+# Values up to this size are decoded as a whole, larger objects member by member. At once, 13 MB would take 28 MB more.
 _PIECE_BYTES = 131_072
-# A document is opened level by level so far only, since every level reads the rest again.
+# A document is decoded level by level only down to this depth, since every level reads the rest again.
 _OPENED_LEVELS = 8
 
 _CONTAINERS = frozenset({dict, list})
 _KEY_END = b'":'
-# What becomes `":` only once it is decoded: an escaped quote, or an escaped colon at the beginning of a string.
+# Text that becomes `":` by decoding: an escaped quote, or an escaped colon at the beginning of a string.
 _HIDDEN_KEY_END = re.compile(rb"\\u00(?:22|3[aA])")
 
-# A string without an end, which valid JSON does not have, is taken whole: else each of its quotes would begin a search.
+# A string without an end, which valid JSON does not have, matches as a whole. Otherwise each quote would start a
+# search.
 _KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))(?:"(?P<key>[ \t\r\n]*+:)?)?|[{}]', re.DOTALL)
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(?P<problem>.*) \(byte (?P<offset>[0-9]+)\)$")
 _TRUNCATED = "Input data was truncated"
@@ -41,7 +42,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def compact(text: bytes, limits: DocumentLimits) -> bytes:
-    """The same JSON without white space, every number and string spelt as it was; raises SpecError with the place.
+    """The same JSON without white space; numbers and strings keep their spelling. Raises SpecError with the place.
 
     ``text`` is UTF-8 without a byte order mark.
     """
@@ -59,8 +60,8 @@ def compact(text: bytes, limits: DocumentLimits) -> bytes:
 
 
 def _loses_keys(value: bytes | msgspec.Raw, limits: DocumentLimits, level: int) -> bool:
-    """Whether equal keys of an object in ``value`` have become one: it is shorter then once it is encoded again, and
-    `":` stands in it less often. Other escapes and numbers may change its length as well.
+    """Whether equal keys of an object in ``value`` have become one. Then the text is shorter after encoding it again,
+    and has fewer `":`. Other escapes and numbers may change its length as well.
     """
     if len(value) <= _PIECE_BYTES or level == _OPENED_LEVELS or bytes(memoryview(value)[:1]) != b"{":
         return _loses_keys_whole(bytes(value), limits, level)
@@ -78,7 +79,7 @@ def _own_keys(value: bytes, members: Iterable[bytes]) -> int:
 def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
     decoded = msgspec.json.decode(value)
     room = limits.depth - level
-    # As many opening brackets as levels allowed cannot be too deep; only pieces with more are walked.
+    # A piece with no more opening brackets than allowed levels cannot be too deep; only others are walked.
     if value.count(b"{") + value.count(b"[") > room and depth(decoded) > room:
         raise too_deep(limits)
     encoded = msgspec.json.encode(decoded)
@@ -86,7 +87,7 @@ def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
 
 
 def depth(value: object) -> int:
-    """How many lists and objects lie within one another at most."""
+    """The greatest number of lists and objects within each other."""
     levels = 0
     level: list[Any] = [value] if type(value) in _CONTAINERS else []
     while level:
@@ -101,7 +102,7 @@ def depth(value: object) -> int:
 
 
 def _malformed(text: bytes) -> SpecError:
-    """The error of a malformed text, which is decoded once more as a whole for the offset."""
+    """The error of a malformed text, which is decoded again as a whole to get the offset."""
     try:
         msgspec.json.decode(text)
     except msgspec.DecodeError as error:
@@ -115,7 +116,7 @@ def _malformed(text: bytes) -> SpecError:
 
 
 def _refuse_duplicate_keys(text: bytes) -> None:
-    """Raise for the first key that its object has already; return if there is none. Slow, exact."""
+    """Raises for the first key that its object has already; returns if there is none. It is slow and exact."""
     objects: list[dict[bytes, int]] = []
     for token in _KEY_OR_BRACE.finditer(text):
         if token[0] == b"{":
@@ -131,5 +132,5 @@ def _refuse_duplicate_keys(text: bytes) -> None:
 
 
 def _decoded(string: bytes) -> bytes:
-    """``string`` without its escapes: `"a"` and `"\\u0061"` are one key."""
+    """``string`` without its escapes, since `"a"` and `"\\u0061"` are the same key."""
     return msgspec.json.decode(b'"' + string + b'"', type=str).encode() if b"\\" in string else string

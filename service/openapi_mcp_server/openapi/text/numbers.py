@@ -1,4 +1,4 @@
-"""Numbers that are written as they were spelt: ``1.10`` stays ``1.10``."""
+"""Numbers that keep their spelling: ``1.10`` stays ``1.10``."""
 
 from __future__ import annotations
 

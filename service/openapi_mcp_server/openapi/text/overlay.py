@@ -1,7 +1,8 @@
-"""Overlays: changes to a document before it is read (Overlay Specification 1.0 and 1.1).
+"""Overlays change a document before it is read (Overlay Specification 1.0 and 1.1).
 
-What 1.0 leaves open, 1.1 decides: an array is appended to an array entry by entry, and what cannot be merged is an
-error. 1.0 forbids targets that are primitive values, its published compliance tests use them; they are taken.
+Where 1.0 leaves a choice, 1.1 decides: an array is appended to an array entry by entry, and values that cannot be
+merged are an error. 1.0 forbids primitive values as targets, but its published compliance tests use them, so they are
+accepted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from openapi_mcp_server.openapi.text.numbers import Number
 
 _VERSION = re.compile(r"1\.(?P<minor>[01])(\.[0-9]+)?")
 _FIELDS = ({"target", "description", "update", "remove"}, {"target", "description", "update", "remove", "copy"})
-"""The fields of an action, by minor version, beside extensions (``x-…``)."""
+"""The fields of an action by minor version, without extensions (``x-…``)."""
 _SHOWN = 80
 """Characters of a key or version in a message."""
 
@@ -34,7 +35,7 @@ class Overlaid(msgspec.Struct, frozen=True):
 
 
 class _Action(msgspec.Struct, frozen=True):
-    """``value``: what to merge; for ``copy`` the query that selects it."""
+    """``value`` is the value to merge, or for ``copy`` the query that selects it."""
 
     target: str
     verb: Literal["update", "copy", "remove"]
@@ -42,7 +43,7 @@ class _Action(msgspec.Struct, frozen=True):
 
 
 class _Room:
-    """The room for additions before the document is over its limits: copies can double it again and again."""
+    """The room that is left for additions within the document's limits, since copies can double it repeatedly."""
 
     def __init__(self, limits: DocumentLimits) -> None:
         self._limits = limits
@@ -138,7 +139,7 @@ def _text(action: dict[str, Json], field: str) -> str:
 
 
 def _carry_out(action: _Action, root: Json, room: _Room) -> int:
-    """Changes ``root``; the number of nodes that the target selects. Raises ValueError with what is wrong."""
+    """Changes ``root``; returns the number of nodes that the target selects. Raises ValueError with the fault."""
     nodes = json_path.select(action.target, root)
     match action.verb:
         case "remove":
@@ -160,7 +161,7 @@ def _source(query: str, root: Json) -> Json:
 
 
 def _remove(nodes: Sequence[Node], root: Json) -> None:
-    """The last first, so that no index moves before its turn, and nothing goes before what is in it."""
+    """Removes the last nodes first, so that no index changes and a container is removed after its content."""
     order = [tuple((part, "") if isinstance(part, int) else (-1, part) for part in node.location) for node in nodes]
     for _, node in sorted(zip(order, nodes, strict=True), key=lambda pair: pair[0], reverse=True):
         if not node.location:

@@ -1,7 +1,7 @@
-"""Where in a document's text something stands: only looked for once there is an error to tell of.
+"""Finds places in a document's text, only after an error.
 
-Reading keeps no positions, which would cost every start. The text is looked at again instead, and JSON only along the
-way to the place: 5 ms for the last operation of 13 MB.
+Reading keeps no positions, since that would slow down every start. Instead the text is read again, and JSON only along
+the path to the place: 5 ms for the last operation of 13 MB.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Place(NamedTuple):
-    """``at``: such as ``line 3, column 7``. ``line``: its text, 80 characters around the place."""
+    """``at`` is a place such as ``line 3, column 7``, ``line`` has 80 characters of the text around it."""
 
     at: str
     line: str
 
 
 class _Span(NamedTuple):
-    """A value of a JSON text: where its key is, or else itself; where it begins; its text."""
+    """A value of a JSON text: the offset of its key (or of the value), the offset of the value, and its text."""
 
     named: int
     start: int
@@ -46,7 +46,7 @@ class _Span(NamedTuple):
 
 
 class Places:
-    """The places of one document. ``data``: its bytes as they were read, which need not be valid."""
+    """The places of one document. ``data`` has its original bytes, which may be invalid."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -55,8 +55,8 @@ class Places:
         self._marks: yaml.Marks | None = None
 
     def of(self, pointer: str) -> Place | None:
-        """The place of a JSON Pointer such as ``#/info/title``; None if nothing in the text has it (overlays and other
-        files add to a document), or if the text cannot be read."""
+        """The place of a JSON Pointer such as ``#/info/title``; None if the text does not have it (overlays and other
+        files add to a document) or cannot be read."""
         try:
             self._text = self._text or checked(self._data)
             path = pointers.tokens(pointer)
@@ -83,8 +83,7 @@ class Places:
 
 
 def of_error(data: bytes, pointer: str) -> Place | None:
-    """The place that an error in the document at ``pointer`` can name beside it; see `SpecError` for the two kinds of
-    pointers."""
+    """The place of an error at ``pointer`` in the document; see `SpecError` for the two kinds of pointers."""
     if pointer.startswith(pointers.ROOT):
         return Places(data).of(pointer)
     found = _AT.fullmatch(pointer)
@@ -97,7 +96,7 @@ def of_error(data: bytes, pointer: str) -> Place | None:
 
 
 def _within(span: _Span) -> dict[str, _Span]:
-    """The members of an object by their names, the elements of an array by their numbers, nothing of anything else."""
+    """The members of an object by name, or the elements of an array by number; empty for any other value."""
     opening = span.text.lstrip()[:1]
     if opening == b"{":
         return _spans(span, _KEY, _members.decode(span.text))
@@ -107,7 +106,7 @@ def _within(span: _Span) -> dict[str, _Span]:
 
 
 def _spans(span: _Span, before: re.Pattern[bytes], values: dict[str, msgspec.Raw]) -> dict[str, _Span]:
-    """msgspec gives the values in their order and as they are written, but not where; what is between them does."""
+    """The places of values. msgspec gives their order and text; the text between them gives their offsets."""
     found, at = dict[str, _Span](), 0
     for name, raw in values.items():
         match = before.match(span.text, at)
@@ -123,7 +122,7 @@ def _spans(span: _Span, before: re.Pattern[bytes], values: dict[str, msgspec.Raw
 def _around(text: bytes, offset: int) -> str:
     start = text.rfind(b"\n", 0, offset) + 1
     end = text.find(b"\n", offset)
-    # Of a line of megabytes no more is decoded than is shown: a character has four bytes at most.
+    # Only the part of a long line that is shown is decoded; a character has four bytes at most.
     first = max(start, offset - 4 * _SHOWN)
     last = min(len(text) if end < 0 else end, offset + 4 * _SHOWN)
     return _shown(text[first:last].decode(errors="replace"), len(text[first:offset].decode(errors="replace")))

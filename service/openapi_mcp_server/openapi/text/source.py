@@ -1,4 +1,4 @@
-"""The text of a document before it means anything: its encoding, its limits, and where in it something is."""
+"""The text of a document before parsing: encoding, limits and places."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 
 JSON_SEPARATORS = (b",", b"[", b"{")
-"""Each value but the first of a JSON text has at least one of these before it."""
+"""Every value of a JSON text, except the first, has at least one of these before it."""
 
 _CHUNK = 1 << 16
-"""Bytes that are decoded at once: of more, the memory for each piece is the system's, and fresh."""
+"""Bytes that are decoded at once. For larger pieces the allocator gets new memory from the system each time."""
 _NAMED_CHARACTERS = 80  # of a key, in a message of one line
 _WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _OTHERS = {
@@ -24,13 +24,12 @@ _OTHERS = {
 
 
 class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of what a document may cost. The reader of a file limits its bytes.
+    """The limits of one document's cost. The reader of a file limits its bytes.
 
-    ``depth``: nested objects and arrays. Whatever reads a document recurses: Python and msgspec stop near 1,000
-    frames, jsonschema-rs at 255 levels. The deepest of 124 published documents has 25.
-    ``values``: counted by the marks that separate them, so an upper bound. The largest document known (47 MB,
-    22,361 operations) stays under a third of it.
-    ``expanded_bytes``: text after aliases are replaced by what they stand for.
+    ``depth`` counts nested objects and arrays. All readers recurse: Python and msgspec stop near 1,000 frames,
+    jsonschema-rs at 255 levels. The deepest of 124 published documents has 25. ``values`` is an upper bound, counted by
+    separators. The largest known document (47 MB, 22,361 operations) has less than a third of it. ``expanded_bytes``
+    counts the text after aliases are expanded.
     """
 
     depth: int = 128
@@ -57,7 +56,7 @@ def checked(data: bytes) -> bytes:
 
 
 def _refuse_bad_utf8(text: bytes) -> None:
-    # Piece by piece: decoded whole, 13 MB with one emoji in it would be 52 MB for a moment.
+    # Decoded piece by piece, since 13 MB with one emoji would briefly take 52 MB as a whole.
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(text), _CHUNK):
         piece = text[start : start + _CHUNK]
@@ -70,24 +69,24 @@ def _refuse_bad_utf8(text: bytes) -> None:
 
 
 def bound_values(text: bytes, separators: tuple[bytes, ...], limits: DocumentLimits) -> None:
-    """Refuse a text with so many separators that it could not be held in memory once parsed."""
-    # Two bytes make a value at least, itself and its separator: most documents need not be counted.
+    """Refuses a text with so many separators that the parsed values would not fit into memory."""
+    # A value and its separator have at least two bytes, so most documents need not be counted.
     if len(text) > 2 * limits.values and sum(map(text.count, separators)) > limits.values:
         raise SpecError("", f"the document has more than {limits.values} values")
 
 
 def too_deep(limits: DocumentLimits, where: str = "") -> SpecError:
-    """Nesting beyond the limit; ``where`` is a place as of `place`."""
+    """The error of nesting beyond the limit; ``where`` is a result of `place`."""
     return SpecError(where, f"nesting deeper than {limits.depth} levels")
 
 
 def duplicate_key(key: str) -> str:
-    """The problem with a key that its object has already."""
+    """The message about a repeated key."""
     return f"duplicate key {key if len(key) <= _NAMED_CHARACTERS else key[:_NAMED_CHARACTERS] + '…'!r}"
 
 
 def place(text: bytes, offset: int) -> str:
-    """``line 3, column 7`` of a byte offset, both counted from 1, columns in characters."""
+    """A byte offset as ``line 3, column 7``, both counted from 1, columns in characters."""
     start = text.rfind(b"\n", 0, offset) + 1
     column = len(text[start:offset].decode(errors="replace")) + 1
     line = text.count(b"\n", 0, offset) + 1

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.asgi import App, Receive, Scope, Send
-from openapi_mcp_server.server.posts import Header, Refusal, refuse
+from openapi_mcp_server.server.posts import Header, Refusal
 from openapi_mcp_server.server.visitors import Visitors
 
 PREFLIGHT_SECONDS = 7200
@@ -31,7 +31,7 @@ def for_pages(app: App, visitors: Visitors) -> App:
         try:
             visitors.check(headers)
         except Refusal as refusal:
-            return refuse(send, refusal)
+            return visitors.refuse(send, refusal)
         readable = _readable(send, headers[b"origin"])
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             return _allow(readable)

@@ -102,7 +102,7 @@ def check(claims: Claims, inbound: Inbound, now: float) -> None:
     if claims.token_use not in {None, "access", "id"}:
         raise InvalidToken("the token is of a type for something else")
     if not 0 < len(claims.subject) <= _SUBJECT_CHARACTERS:
-        raise InvalidToken("the token names nobody")
+        raise InvalidToken("the token names no caller")
     if missing := [scope for scope in inbound.required_scopes if scope not in claims.scopes]:
         raise MissingScope(f"the token lacks the scope {' '.join(missing)}")
 

@@ -52,7 +52,8 @@ class Limits:
         """Whether there is room for so many more calls."""
         key = principal.key
         if key and calls and self._running.get(key, 0) + self._elsewhere(key) + calls > self._calls:
-            raise Refusal(429, f"at most {self._calls} calls of yours are carried out at once", RETRY_AFTER)
+            problem = f"at most {self._calls} calls of yours are carried out at once; try again when one has ended"
+            raise Refusal(429, problem, RETRY_AFTER)
 
     async def spend(self, principal: Principal, calls: int, share: str = "") -> None:
         """Raises Refusal with the seconds after which the calls may be made."""

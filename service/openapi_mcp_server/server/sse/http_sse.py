@@ -27,12 +27,12 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import event
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
+    Arrivals,
     Header,
     Refusal,
     carrier,
     check_form,
     opened,
-    read_body,
     reply,
 )
 from openapi_mcp_server.server.principals.limits import Limits, calls
@@ -93,6 +93,7 @@ class HttpSse:
         self._shares: Counter[str] = Counter()
         self._of_owner: dict[str, set[Session]] = {}
         self._is_draining = False
+        self._arrivals = Arrivals()
         self.streams = Streams()
 
     def limit(self, limits: Limits) -> None:
@@ -108,6 +109,7 @@ class HttpSse:
     def drain(self) -> None:
         """Accepts no new session and no new call from now on. A session ends when its last call is answered."""
         self._is_draining = True
+        self._arrivals.drain()
         for session in self._sessions.values():
             session.finish()
 
@@ -195,13 +197,13 @@ class HttpSse:
         check_form(headers)
         hold = opened(self._gateway.memory, entrant.share)
         try:
-            body = await read_body(scope, receive, headers, hold)
+            body = await self._arrivals.read(scope, receive, headers, hold)
             if body is None:
                 hold.close()
                 return None
             beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
             if isinstance(session, _Elsewhere):
-                return await self._passed_on(session, body, headers, hold)
+                return await self._passed_on(session, body, headers, hold, entrant.seen.client)
             message = await self._gateway.read(len(body), lambda: session.read(body), hold.client)
             if isinstance(message, Rejection) and message.id is None:  # a client could not tell its answer from others
                 hold.close()
@@ -213,11 +215,11 @@ class HttpSse:
             raise
 
     async def _passed_on(
-        self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold
+        self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold, client: str
     ) -> tuple[int, Pieces]:
         """The status and the body that the owner of the session answers."""
         assert self._peers is not None  # noqa: S101 - for the type checker: else there are no sessions elsewhere
-        answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers)
+        answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers, client)
         hold.close()
         if answer is None:
             raise _unknown()
@@ -227,10 +229,13 @@ class HttpSse:
         self, session: Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
-        self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
-        if count := calls(message):
-            await self._limits.spend(beside.principal, count, share)
-            self._admit(message, session, beside.principal)  # again: with SHARED_STATE the line above waits
+        try:
+            self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
+            if count := calls(message):
+                await self._limits.spend(beside.principal, count, share)
+                self._admit(message, session, beside.principal)  # again: with SHARED_STATE the line above waits
+        except Refusal as refusal:
+            raise refusal.of(message) from None
         await session.take(message, size, beside, hold)
         return 202, ()
 

@@ -35,9 +35,8 @@ _NONCE_BYTES: Final = 16
 _MAC_BYTES: Final = 16
 _LONGEST_ID: Final = 200
 """The longest id in characters. With an IPv6 address and its port, one has 110."""
-_PASSED_ON: Final = (
-    b"authorization", b"traceparent", b"tracestate", b"x-amzn-trace-id", b"x-forwarded-for", b"x-request-id"
-)  # fmt: skip
+_CLIENT: Final = b"x-forwarded-for"
+_PASSED_ON: Final = (b"authorization", b"traceparent", b"tracestate", b"x-amzn-trace-id", b"x-request-id")
 
 
 class SessionIds:
@@ -97,11 +96,16 @@ class Peers:
         return None if owner == self._ids.own else owner
 
     async def pass_on(
-        self, owner: str, path: str, session_id: str, body: bytes, headers: Mapping[bytes, bytes]
+        self, owner: str, path: str, session_id: str, body: bytes, headers: Mapping[bytes, bytes], client: str
     ) -> HttpResponse | None:
         """The owner's answer. None if the owner is gone, and the session with it. Raises Refusal if the owner may have
-        the message without confirming it, or if this task lacks a resource."""
+        the message without confirming it, or if this task lacks a resource.
+
+        ``client``: the address that this task takes for the client's. The owner believes its neighbours, and would
+        count the message for whatever address a client has written into the header itself.
+        """
         passed = {name: headers[name] for name in self._passed_on if name in headers}
+        passed[_CLIENT] = client.encode("latin-1")
         request = _request(owner, path, session_id, body, (headers.get(b"host", b""), passed))
         try:
             answer = await self._send(request, deadline_seconds=PASS_SECONDS)

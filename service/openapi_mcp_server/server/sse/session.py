@@ -76,7 +76,8 @@ class Session:
         """Why the session accepts no further message now."""
         if len(self._waiting) >= WAITING_CALLS or self._waiting_bytes >= WAITING_BYTES:
             return (
-                f"{len(self._waiting)} calls of this session wait for {CALLS} others, or for their answers to be read"
+                f"{len(self._waiting)} calls of this session wait for {CALLS} others, or for their answers to be read; "
+                "read the stream, and try again when one is answered"
             )
         return None
 

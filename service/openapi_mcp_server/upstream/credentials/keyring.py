@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.ways import USUAL, WayOut
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
-from openapi_mcp_server.upstream.credentials.login import Web
+from openapi_mcp_server.upstream.credentials.login import Ahead, Web
 from openapi_mcp_server.upstream.credentials.requests import (
     NONE_FIXED,
     Credentials,
@@ -26,10 +27,14 @@ from openapi_mcp_server.upstream.credentials.requests import (
     equipped,
     with_fixed,
 )
-from openapi_mcp_server.upstream.credentials.table import FETCHED, KINDS, Credential, Means
+from openapi_mcp_server.upstream.credentials.table import KINDS, Credential, Means
 from openapi_mcp_server.upstream.turns import TaskTurns
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
+
+_OF_A_SECRET = re.compile("key|token|secret|passw|pwd|auth|credential|signature|session|jwt", re.IGNORECASE)
+"""Names of fixed headers and parameters whose values are credentials. Others are words of ordinary answers: a version,
+a media type, a tenant."""
 
 
 class Keyring:
@@ -68,16 +73,12 @@ class Keyring:
             raise
 
     async def ask_ahead(self) -> None:
-        """Asks for the tokens of all APIs, so that the first call has one and an endpoint that gives none is in the
-        log before anybody calls."""
-        fetched = [login for auth, _, login in self._made.values() if auth.kind in FETCHED]
-        if fetched:
-            from openapi_mcp_server.upstream.credentials.tokens import TokenLogin  # noqa: PLC0415 - for those who log in so
-
-            for login in fetched:
-                if isinstance(login, TokenLogin):  # and not one of each caller
-                    with suppress(CredentialError):  # it has said so itself
-                        await login.token()
+        """Asks for the tokens and keys of all APIs, so that the first call has one and an endpoint that gives none is
+        in the log before anybody calls. Those of each caller have to wait for the caller."""
+        for _, _, login in list(self._made.values()):
+            if isinstance(login, Ahead):
+                with suppress(CredentialError):  # it has said so itself
+                    await login.ahead()
 
     def way(self, api: str) -> Way | None:
         """The way to an API; None where it is the usual one."""
@@ -145,7 +146,10 @@ class Keyring:
 
 def _fixed(api: ApiConfig) -> FixedValues:
     pieces = tuple((name, f"{quote(name, safe='')}={quote(value, safe='')}") for name, value in api.query)
-    return FixedValues(headers=api.headers, query=pieces)
+    secrets = [value for name, value in (*api.headers, *api.query) if _OF_A_SECRET.search(name)]
+    return FixedValues(
+        headers=api.headers, query=pieces, secrets=tuple(part for each in secrets for part in (each, *each.split()))
+    )
 
 
 def _placed(auth: Auth, place: KeyPlace | None) -> Auth:

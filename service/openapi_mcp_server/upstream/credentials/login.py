@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -35,6 +35,15 @@ class Login(Protocol):
 
     async def renewed(self, used: object, answer: HttpResponse) -> bool:
         """Whether another attempt may succeed after this answer to a request with ``used``."""
+        ...
+
+
+@runtime_checkable
+class Ahead(Protocol):
+    """A login that can be made ready before the first call."""
+
+    async def ahead(self) -> None:
+        """Raises CredentialError if it cannot; the log says why then."""
         ...
 
 

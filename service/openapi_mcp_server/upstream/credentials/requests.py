@@ -20,7 +20,7 @@ from openapi_mcp_server.grammar import is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
-from openapi_mcp_server.upstream.credentials.placing import Piece, put, query_name, with_header
+from openapi_mcp_server.upstream.credentials.placing import Piece, put, query_name, with_header, with_secrets
 from openapi_mcp_server.upstream.retries import LEAST_SECONDS
 
 SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
@@ -29,10 +29,11 @@ SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 
 class FixedValues(msgspec.Struct, frozen=True, kw_only=True):
     """Values of the operator's own that every request gets whose document has none of that name. ``query``: pieces, by
-    name."""
+    name. ``secrets``: the values that nobody may read."""
 
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"FixedValues({', '.join(name for name, _ in (*self.headers, *self.query))})"
@@ -120,6 +121,7 @@ def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> Http
         left = [piece for piece in query.split("&") if piece and query_name(piece) not in won]
         query = "&".join((*left, *won.values()))
     more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
+    request = with_secrets(request, *fixed.secrets)
     return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
 
 

@@ -65,5 +65,3 @@ KINDS: Mapping[AuthKind, Make] = {
     "aws_sigv4": _aws_sigv4,
 }
 """``none`` has no row."""
-FETCHED: frozenset[AuthKind] = frozenset({"oauth2", "cognito"})
-"""The kinds whose tokens come from a token endpoint."""

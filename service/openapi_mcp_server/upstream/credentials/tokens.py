@@ -103,6 +103,10 @@ class TokenLogin:
             return False  # the API's own words are the better answer
         return True
 
+    async def ahead(self) -> None:
+        """See `login.Ahead`."""
+        await self.token()
+
     async def token(self) -> Token:
         """The kept token, or a new one. Raises CredentialError."""
         held, now = self._held, anyio.current_time()

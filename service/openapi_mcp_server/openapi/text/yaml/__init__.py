@@ -1,14 +1,13 @@
-"""YAML 1.2 (core schema) to JSON text, in Python alone.
+"""YAML 1.2 (core schema) to JSON text, in pure Python.
 
-A reader of its own, because none that can be had is at once fast, exact and safe. rapidyaml 0.15 ends the process on
-thirty bytes of malformed tags, prints its errors, and refuses closing brackets below their key, as one document in
-twenty has them; its JSON loses ``True``, ``~`` and the precedence of merges. The parsers written in Rust round numbers
-and, most of them, keep the last of two equal keys in silence. PyYAML takes 2 s for a document of 4 MB; this takes 0.2.
+This is a reader of our own, because no available one is fast, exact and safe. rapidyaml 0.15 crashes the process on
+thirty bytes of malformed tags, prints its errors, and refuses closing brackets below their key, which one document in
+twenty has. Its JSON loses ``True``, ``~`` and the precedence of merges. The parsers written in Rust round numbers, and
+most silently keep the last of two equal keys. PyYAML takes 2 s for a document of 4 MB, this reader 0.2 s.
 
-Keys are always text, as JSON wants them: ``200``, ``on`` and ``null`` are what was written, and so is a scalar that a
-document uses as a name (`names`). ``<<`` merges. Tags are those of the core schema; any other is refused. Where
-documents are laid out more loosely than the specification has it, this follows libyaml, which most of them were tried
-with.
+Keys are always text, as JSON requires: ``200``, ``on`` and ``null`` keep their spelling, and so does a scalar that a
+document uses as a name (`names`). ``<<`` merges. Tags are those of the core schema; any other is refused. For documents
+with a looser layout than the specification allows, this reader follows libyaml, which most authors use.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def to_json(text: bytes, limits: DocumentLimits) -> bytes:
 
 
 def _encoded(value: Value) -> bytes:
-    """As JSON, in which names are spelt as they are here."""
+    """The value as JSON, in which names keep their spelling."""
     is_respelt = False
 
     def hook(scalar: object) -> msgspec.Raw:
@@ -60,7 +59,7 @@ def _encoded(value: Value) -> bytes:
 
 
 def marked(text: bytes, limits: DocumentLimits) -> tuple[bytes, Marks]:
-    """The same reading for the sake of places: the text that the marks count in, and the marks. Raises SpecError."""
+    """Reads the text again for places: returns the text that the marks refer to, and the marks. Raises SpecError."""
     marks = Marks()
     text, marks.root = _read(text, limits, marks)
     return text, marks
@@ -80,14 +79,14 @@ def _read(text: bytes, limits: DocumentLimits, marks: Marks | None) -> tuple[byt
 
 
 def _with_line_feeds(text: bytes) -> bytes:
-    """Every line ended by a line feed (YAML 1.2.2 section 5.4), the last one too."""
+    """The text with a line feed at the end of every line (YAML 1.2.2 section 5.4), also the last one."""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return text if text.endswith(b"\n") else text + b"\n"
 
 
 def _without_prologue(text: bytes) -> bytes:
-    """Directives as comments and the first ``---`` as spaces, so that every offset stays."""
+    """The text with directives as comments and the first ``---`` as spaces, so that offsets do not change."""
     found = _PROLOGUE.match(text)
     if found is None or not found[0].strip():
         return text

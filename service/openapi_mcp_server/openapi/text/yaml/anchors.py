@@ -1,4 +1,4 @@
-"""Values of aliases, and what they may cost: both the depth and the size of a document count them expanded."""
+"""Values of aliases, and the limits for them: the depth and the size of a document count expanded aliases."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Anchors:
         self._deepest = 0
 
     def enter(self, depth: int, offset: int) -> None:
-        """A container begins at nesting level ``depth``, the root's being 1."""
+        """A container begins at nesting level ``depth``; the root's level is 1."""
         if depth > self._limits.depth:
             raise too_deep(self._limits, place(self._text, offset))
         if depth > self._deepest:  # noqa: PLR1730 - max() costs three times as much, 35,000 times a document
             self._deepest = depth
 
     def open(self, name: str, depth: int, offset: int) -> Opening:
-        """The value of ``&name`` begins at ``offset``; were it a container, its level would be ``depth``."""
+        """The value of ``&name`` begins at ``offset``. If it is a container, its level is ``depth``."""
         opening = Opening(name, offset, self._added, self._deepest)
         self._anchored[name] = None
         self._deepest = depth - 1
@@ -61,7 +61,7 @@ class Anchors:
         self._deepest = max(self._deepest, opening.deepest)
 
     def value(self, name: str, depth: int, offset: int) -> Value:
-        """The value of ``*name``; raises SpecError with the place where it cannot or must not stand there."""
+        """The value of ``*name``; raises SpecError with the place if it is unknown or over the limits."""
         where = place(self._text, offset) if name not in self._anchored or self._anchored[name] is None else ""
         if name not in self._anchored:
             raise SpecError(where, f"the alias *{name} has no anchor before it")

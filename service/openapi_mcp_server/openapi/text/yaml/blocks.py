@@ -1,7 +1,7 @@
 """YAML laid out by indentation (YAML 1.2.2 chapter 8): the structure of nearly every OpenAPI document.
 
-Each method reads the node that begins at what is next of the current line, and leaves `Lines` at the first line after
-it. ``parent`` is the column that whatever belongs to the node must be indented deeper than, -1 at the root.
+Each method reads the node at the current position, and leaves `Lines` at the first line after it. All parts of the node
+must be indented deeper than the column ``parent``, which is -1 at the root.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TAB_INDENTS = "a tab cannot indent; use spaces"
 _REPEATED_BYTES = 24  # types, formats, names and statuses; hardly a description
 _HASH = ord("#")
 _QUOTES = frozenset({b"'", b'"'})
-# With what plain text does not begin (YAML 1.2.2 rule 126). `-`, `?` and `:` may, before anything but a space.
+# Plain text does not begin with these (YAML 1.2.2 rule 126), except `-`, `?` and `:` before anything but a space.
 _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
 _PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
 _COMMENT = re.compile(rb"[ \t\n]#")
@@ -61,7 +61,7 @@ class Blocks:
         self._lines = Lines(text)
         self._anchors = Anchors(text, limits)
         self._flow = Flow(text, self._anchors, marks)
-        # What keys and short plain texts stand for: there are few, and each is said often.
+        # Values of keys and short plain texts: there are few, and each is repeated often.
         self._names: dict[bytes, str] = {}
         self._scalars: dict[bytes, Scalar] = {}
 
@@ -71,7 +71,7 @@ class Blocks:
         return self._lines.start
 
     def document(self) -> Value:
-        """The value of the whole document; raises SpecError with the place where the text is not YAML."""
+        """The value of the whole document; raises SpecError with the place of an error in the YAML."""
         value = self._node(-1, 1) if self._lines.column >= 0 else None
         if self._lines.column >= 0:
             raise self._lines.error(self._lines.start, "this line fits no level of indentation above it")
@@ -109,7 +109,7 @@ class Blocks:
         return result
 
     def _item(self, parent: int, depth: int, dashes_from: int) -> Value:
-        """A value that may be laid out by indentation although it begins on the line of its dash."""
+        """A value after a dash, which may be a block although it begins on the dash's line."""
         lines = self._lines
         if lines.key and not lines.dashes:
             return self._mapping(depth)
@@ -139,7 +139,8 @@ class Blocks:
         return self._flow.merged(result, start) if merged else result
 
     def _new_key(self, column: int) -> tuple[str, Callable[[int, int, int], Value]]:
-        """The key of the current line, which is not in ``_names`` yet (``<<`` never is), and what reads its value."""
+        """The key of the current line, which is not in ``_names`` yet (``<<`` never is), and the reader of its
+        value."""
         lines = self._lines
         if not lines.key and self._at_mark(b"?"):
             return self._explicit_key(column), self._item
@@ -152,7 +153,7 @@ class Blocks:
         return name, self._inline
 
     def _at_mark(self, mark: bytes) -> bool:
-        """Whether `?` or `:` with a space after it is next, before a key or a value that needs a line of its own."""
+        """Whether `?` or `:` with a space comes next, before a key or a value with a line of its own."""
         rest = self._lines.rest
         return rest[:1] == mark and rest[1:2] in b" \t"
 
@@ -174,7 +175,7 @@ class Blocks:
         return key
 
     def _explicit_key(self, column: int) -> str:
-        """``? key``, which some writers make of long keys, and its value after a colon on the next line."""
+        """Reads ``? key``, which some writers use for long keys, with its value after a colon on the next line."""
         lines = self._lines
         found = _EXPLICIT_KEY.match(lines.rest)
         if found is None:
@@ -186,10 +187,10 @@ class Blocks:
         return (found["double"] or found["single"] or found["plain"] or b"").rstrip().decode()
 
     def _inline(self, parent: int, depth: int, dashes_from: int) -> Value:
-        """A value that begins with ``rest``, after a key or a dash; what is on the next lines if that is empty.
+        """A value that begins with ``rest``, after a key or a dash, or on the next lines if ``rest`` is empty.
 
-        ``dashes_from`` is the column from which on a sequence on the next lines belongs to the value: a mapping's
-        may be as far left as its key (YAML 1.2.2 section 8.2.2).
+        A sequence on the next lines belongs to the value from the column ``dashes_from`` on. In a mapping it may be as
+        far left as its key (YAML 1.2.2 section 8.2.2).
         """
         lines = self._lines
         rest = lines.rest
@@ -235,7 +236,7 @@ class Blocks:
         return value
 
     def _text_of(self, parent: int) -> str:
-        """The text of a scalar on the current line, whatever it would stand for without a tag."""
+        """The text of a scalar on the current line, as needed for a scalar with a tag."""
         lines = self._lines
         start = lines.rest[:1]
         if start in {b"", b"#"}:

@@ -1,7 +1,7 @@
 """YAML between quotes and brackets (YAML 1.2.2 sections 7.3 and 7.4), on one line or on several.
 
-Continuation lines may be indented as they like. The specification wants them deeper than what they belong to, but
-every widely used parser takes a closing bracket below its key, and so documents have it.
+Continuation lines may have any indentation. The specification requires a deeper one than that of their parent, but
+every widely used parser accepts a closing bracket below its key, and documents have it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PLAIN = re.compile(
 )
 _ALIAS = re.compile(rb"\*([^\s,\[\]{}]+)")
 MERGE_TAG = b"!!merge"
-"""Go's writer puts the tag of ``<<`` before it (https://yaml.org/type/merge.html)."""
+"""The tag of ``<<``, which Go's writer adds (https://yaml.org/type/merge.html)."""
 _CORE = rb"str|int|float|bool|null|map|seq|merge"
 _TAG = re.compile(
     rb"!(?:<tag:yaml\.org,2002:(?P<verbatim>%b)>|!(?P<core>%b)|)(?![^\s,\[\]{}])" % (_CORE, _CORE)
@@ -56,7 +56,7 @@ NO_PROPERTIES = Properties()
 
 
 class Flow:
-    """The values of one document that are not laid out by indentation. Offsets in, (value, offset after it) out."""
+    """The values of one document without block layout. Methods take an offset and return (value, offset after it)."""
 
     def __init__(self, text: bytes, anchors: Anchors, marks: Marks | None = None) -> None:
         self._text = text
@@ -64,7 +64,7 @@ class Flow:
         self._anchors = anchors
 
     def properties(self, offset: int) -> tuple[Properties, int]:
-        """``&name`` and ``!!tag`` in any order, and where what follows them on the same line begins."""
+        """``&name`` and ``!!tag`` in any order, and the offset of the text after them on the same line."""
         anchor = tag = None
         while (start := self._text[offset : offset + 1]) in {b"&", b"!"}:
             found = (_ANCHOR if start == b"&" else _TAG).match(self._text, offset)
@@ -81,7 +81,7 @@ class Flow:
         return Properties(anchor, tag), offset
 
     def value(self, offset: int, depth: int) -> tuple[Value, int]:
-        """The value at ``offset``: quoted, bracketed, an alias, or within brackets plain text."""
+        """The value at ``offset``: quoted text, brackets, an alias, or (within brackets) plain text."""
         start = self._text[offset : offset + 1]
         if start in {b"&", b"!"}:
             properties, content = self.properties(offset)
@@ -98,7 +98,7 @@ class Flow:
         return resolve(text), end
 
     def with_properties(self, properties: Properties, offset: int, depth: int) -> tuple[Value, int]:
-        """The value at ``offset`` (possibly none at all, before a comma) that ``properties`` were put on."""
+        """The value at ``offset`` with these ``properties``; it may be empty, before a comma."""
         start = self._text[offset : offset + 1]
         opening = self._anchors.open(properties.anchor, depth, offset) if properties.anchor else None
         value: Value
@@ -124,21 +124,21 @@ class Flow:
         return self.scalar(tag, text, offset), end
 
     def scalar(self, tag: str | None, text: str, offset: int) -> Scalar:
-        """The value of ``text`` with a tag; raises SpecError with the place if it has none."""
+        """The value of ``text`` with a tag; raises SpecError with the place if the text does not fit the tag."""
         try:
             return resolve_as(tag or "str", text)
         except ValueError as error:
             raise self._error(offset, str(error)) from error
 
     def check_tag(self, tag: str | None, value: Value, offset: int) -> None:
-        """Refuse a collection's tag on anything else, and every other tag on a collection."""
+        """Refuses a collection's tag on other values, and any other tag on a collection."""
         fits: dict[str, type | tuple[()]] = {"map": dict, "seq": list, "merge": ()}
         is_misplaced = isinstance(value, dict | list) and tag not in {None, "map", "seq"}
         if is_misplaced or not isinstance(value, fits.get(tag or "", object)):
             raise self._error(offset, f"!!{tag} cannot be put on this")
 
     def quoted(self, offset: int) -> tuple[str, int]:
-        """Quoted text; raises SpecError where it begins if it does not end."""
+        """Quoted text; raises SpecError with the place of its beginning if it does not end."""
         double = self._text[offset : offset + 1] == b'"'
         found = (_DOUBLE_QUOTED if double else _SINGLE_QUOTED).match(self._text, offset)
         if found is None:
@@ -208,7 +208,7 @@ class Flow:
         return self.merged(result, offset) if merged else result, at + 1
 
     def _key(self, offset: int) -> tuple[str, int]:
-        """A key and where its colon is, or what else comes after it."""
+        """A key, and the offset of its colon or of the text after it."""
         if self._text[offset : offset + 2] in {b"? ", b"?\n"}:
             offset = self._skip(offset + 1)
         properties, offset = self.properties(offset)
@@ -223,7 +223,7 @@ class Flow:
         return key, self._skip(end)
 
     def _entry(self, offset: int, depth: int) -> tuple[Value, int]:
-        """The value after a key, from its colon on. ``{a, b: 1}``: a key without a colon has none."""
+        """The value after a key, from the colon on. A key without a colon has no value: ``{a, b: 1}``."""
         if self._text[offset : offset + 1] != b":":
             return None, offset
         at = self._skip(offset + 1)
@@ -233,7 +233,7 @@ class Flow:
         return value, self._skip(at)
 
     def merged(self, mapping: dict[str, Value], offset: int) -> dict[str, Value]:
-        """https://yaml.org/type/merge.html: own keys win, then the mapping that is named first."""
+        """The mapping with ``<<`` merged: own keys win, then the first mapping (https://yaml.org/type/merge.html)."""
         named = mapping.pop("<<", [])
         for source in named if isinstance(named, list) else [named]:
             if not isinstance(source, dict):
@@ -243,7 +243,7 @@ class Flow:
         return mapping
 
     def _separator(self, offset: int, closing: bytes, opened: int) -> int:
-        """Past the comma at ``offset``, or stay at the closing bracket."""
+        """The offset after the comma at ``offset``, or that of the closing bracket."""
         found = self._text[offset : offset + 1]
         if found == b",":
             return self._skip(offset + 1)

@@ -1,4 +1,4 @@
-"""A YAML document as a sequence of lines, taken apart by one regular expression.
+"""A YAML document as a sequence of lines, split into parts by one regular expression.
 
 Parsing in Python is fast if it makes few calls. ``findall`` over a window of lines takes 0.3 µs a line with all its
 parts. A match per line takes twice as long, and a loop over characters hundreds of times. Most lines occur more than
@@ -14,8 +14,8 @@ from itertools import accumulate
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text.source import place
 
-# Indentation; the dashes of sequences that begin here; a key on one line, without its colon; the rest.
-# Plain text: YAML 1.2.2 rules 126 to 133. A key that needs more than this is recognised elsewhere.
+# Groups: indentation, the dashes of sequences that begin here, a key on one line without its colon, the rest. Plain
+# text: YAML 1.2.2 rules 126 to 133. A key that needs more than this is recognised elsewhere.
 _LINE = re.compile(
     rb"""
     ([ ]*+)
@@ -33,7 +33,7 @@ _HASH, _TAB = b"#\t"
 _WINDOW_BYTES = 1 << 16
 _KNOWN_LINES = 20_000
 _LONG_LINE = 256
-"""The average length of lines in bytes above which they are not remembered: they are long, and few are equal."""
+"""Lines are not remembered if their average length in bytes is greater: few long lines are equal."""
 _DOCUMENT_MARKS = frozenset({b"---", b"..."})
 _LINE_END = re.compile(rb"[ \t]*(?:#[^\n]*)?\n")
 
@@ -41,10 +41,10 @@ _Parts = tuple[bytes, bytes, bytes, bytes]
 
 
 class Lines:
-    """The lines of ``text`` and the one that is being read, without what has been read of it.
+    """The lines of ``text``, and the unread rest of the current one.
 
-    ``column`` is where its first part begins: a dash, the key, or else ``rest``. It is -1 at the end of the document.
-    Blank lines and comments are passed over. ``text`` ends with a line break and has none but ``\\n``.
+    ``column`` is the column of its first part: a dash, the key, or else ``rest``. It is -1 at the end of the document.
+    Blank lines and comments are skipped. ``text`` ends with a line break, and all line breaks are ``\\n``.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -68,7 +68,7 @@ class Lines:
         return self.starts[self.index + 1] - 1 - len(self.rest) if self.column >= 0 else self.start
 
     def advance(self) -> None:
-        """Go on to the next line that is neither blank nor a comment, or to the end of the document."""
+        """Goes on to the next line that is neither blank nor a comment, or to the end of the document."""
         while True:
             self.index += 1
             try:
@@ -94,7 +94,7 @@ class Lines:
         return bool(indent) or rest[:3] not in _DOCUMENT_MARKS or rest[3:4] not in {b"", b" ", b"\t"}
 
     def _load(self, start: int) -> bool:
-        """Take the window apart that begins at ``start``; False at the end of the text."""
+        """Splits the lines of the window from ``start`` on; returns False at the end of the text."""
         if start == len(self.text):
             return False
         end = self.text.find(b"\n", start + _WINDOW_BYTES) + 1 or len(self.text)
@@ -119,7 +119,7 @@ class Lines:
         self.dashes = self.key = self.rest = b""
 
     def go_to(self, start: int) -> None:
-        """Go on to the first line with content from the line that begins at ``start``, further down."""
+        """Goes on to the first line with content at or after the line that begins at ``start``."""
         if start >= self.starts[-1]:
             self._lines, self.starts, self.index = [], [start], -1
         else:
@@ -127,14 +127,14 @@ class Lines:
         self.advance()
 
     def go_past(self, offset: int) -> None:
-        """Go on to the line after the one with ``offset``, where nothing but a comment may follow on the same line."""
+        """Goes on to the line after the one with ``offset``. Only a comment may follow on the same line."""
         end = _LINE_END.match(self.text, offset)
         if end is None:
             raise self.error(offset, "text after the end of the value")
         self.go_to(end.end())
 
     def take_dash(self) -> None:
-        """The first dash of the line has been read: what comes after it is next."""
+        """Goes on after the first dash of the line."""
         dashes = self.dashes
         further = dashes.find(b"-", 1) if len(dashes) > 2 else -1
         if further < 0:
@@ -145,7 +145,7 @@ class Lines:
             self.dashes = dashes[further:]
 
     def take(self, width: int) -> None:
-        """``width`` bytes of ``rest`` have been read; what comes after them may again begin with a dash or a key."""
+        """Goes on after ``width`` bytes of ``rest``; the text after them may begin with a dash or a key again."""
         offset = self.offset + width
         found = _LINE.match(self.text, offset)
         if found:

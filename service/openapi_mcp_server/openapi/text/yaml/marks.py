@@ -1,4 +1,4 @@
-"""Where the entries of a YAML document begin, for a second reading that looks for the place of an error."""
+"""The offsets of a YAML document's entries, for a second reading that looks for the place of an error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from openapi_mcp_server.openapi.text.yaml.anchors import Value
 
 
 class Marks:
-    """The entries of every container by key or number. A container that aliases share has one place, the written one;
-    what ``<<`` brings into a mapping has none there."""
+    """The entries of every container by key or number. A container shared by aliases has one place, where it is
+    written. Entries that ``<<`` adds to a mapping have no place there."""
 
     def __init__(self) -> None:
-        # The containers themselves are kept, or another could get the number of one that is gone.
+        # The containers are kept alive, since a new one could get the ``id`` of one that is gone.
         self._entries: dict[int, tuple[Value, dict[str, int]]] = {}
         self.root: Value = None
 

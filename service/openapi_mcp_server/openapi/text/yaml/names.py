@@ -1,9 +1,9 @@
-"""Scalars that a document uses as names keep their spelling: ``name: 0x10`` is no 16, and ``required: [True]`` is about
-the property that is written ``True:``.
+"""Scalars that a document uses as names keep their spelling: ``name: 0x10`` is not 16, and ``required: [True]`` means
+the property ``True:``.
 
-YAML knows numbers and booleans by their looks alone, and what becomes of them is spelt as JSON has it. As keys they
-are text already. What stands for a name elsewhere is told by the keyword that it belongs to; values that are data
-(examples, defaults, enumerations that are not of text, extensions) stay what they are.
+YAML recognizes numbers and booleans by their form, and JSON then spells them differently. Keys are text already.
+Elsewhere the keyword shows that a value is a name. Data (examples, defaults, enumerations that are not of text,
+extensions) stays as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TEXTS = frozenset(
         "bearerFormat", "contentType", "url", "namespace", "prefix", "pattern", "format",
     }
 )  # fmt: skip
-"""Keywords whose value is text wherever it is a scalar."""
+"""Keywords whose scalar values are always text."""
 _LISTS = ("required", "tags")
 _MAPS_OF_LISTS = ("dependentRequired",)
 _MAPS_OF_NAMES = ("mapping",)
@@ -39,7 +39,7 @@ _FREELY_NAMED = frozenset(
 
 
 def kept(root: Value) -> None:
-    """Puts the spelling in place of what is used as a name, in the document itself."""
+    """Replaces values that are used as names by their spelling, in the document itself."""
     seen: set[int] = set()
     left: list[tuple[Any, str]] = [(root, "")] if type(root) in _HOLDERS else []
     while left:
@@ -58,7 +58,7 @@ def kept(root: Value) -> None:
 
 
 def _look_into(value: dict[str, Any], left: list[tuple[Any, str]]) -> None:
-    """Most objects have nothing but text and other objects, and are only passed through."""
+    """Looks into one object. Most have only text and other objects, and stay as they are."""
     has_names = False
     for key, each in value.items():
         kind = type(each)
@@ -89,7 +89,7 @@ def _respell(value: dict[str, Any]) -> None:
 
 
 def _respell_values(value: dict[str, Any], types: list[Any]) -> None:
-    """The values of a schema that are to be text, where no other type of it has them."""
+    """Turns values of a schema into text, if its types have text and no other type fits them."""
     for key in _VALUES:
         if isinstance(each := value.get(key), Respelt) and not each.is_of(types):
             value[key] = each.text
@@ -99,7 +99,7 @@ def _respell_values(value: dict[str, Any], types: list[Any]) -> None:
 
 
 def _respell_variables(variables: Any) -> None:  # noqa: ANN401 - whatever is written there
-    """Server variables, whose values are text."""
+    """Turns the values of server variables into text."""
     for variable in variables.values() if isinstance(variables, dict) else ():
         if isinstance(variable, dict):
             _respell_values(variable, ["string"])
@@ -116,7 +116,7 @@ def _respell_list(names: Any) -> None:  # noqa: ANN401 - whatever is written the
 
 
 def _name(value: Any) -> Any:  # noqa: ANN401 - whatever is written there
-    """A name; nothing by any spelling is none."""
+    """A name as text; null, in any spelling, is no name."""
     return value.text if isinstance(value, Respelt) and value.value is not None else value
 
 

@@ -1,10 +1,10 @@
-"""The meaning of a YAML scalar's text: the core schema (YAML 1.2.2 section 10.3) for plain text, the escapes of
-quoted text (5.7), folded lines (6.5) and block scalars (8.1).
+"""The meaning of a YAML scalar's text: the core schema (YAML 1.2.2 section 10.3) for plain text, the escapes of quoted
+text (5.7), folded lines (6.5) and block scalars (8.1).
 
-Deliberate differences from the core schema, because JSON is what becomes of it: digits with a leading zero stay text
-(``012`` is a code far more often than the 10 of YAML 1.1 or the 12 of YAML 1.2), and so does what JSON has no number
-for: infinities, not-a-number, exponents beyond a double. The text of a number is kept (``1.10`` stays ``1.10``); where
-JSON spells it otherwise (``0x10``, ``True``), the spelling is kept beside the value, for where it is a name.
+There are deliberate differences from the core schema, because the result is JSON. Digits with a leading zero stay text:
+``012`` is a code far more often than the 10 of YAML 1.1 or the 12 of YAML 1.2. Values that JSON has no number for stay
+text, too: infinities, not-a-number, exponents beyond a double. The text of a number is kept (``1.10`` stays ``1.10``).
+If JSON spells it differently (``0x10``, ``True``), the spelling is kept beside the value for use as a name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 
 class Respelt:
-    """A null, a boolean or a number that JSON spells, or programs read, otherwise. As a name it is its ``text``."""
+    """A null, a boolean or a number that JSON spells, or programs read, differently. As a name it is its ``text``."""
 
     __slots__ = ("text", "value")
 
@@ -34,7 +34,7 @@ class Respelt:
 
 Scalar = None | bool | str | msgspec.Raw | Respelt
 _MANY_DIGITS = 16
-"""An integer of so many is beyond what every program holds exactly."""
+"""Not every program holds integers of so many digits exactly."""
 
 _WORDS = {
     **dict.fromkeys(("~", "null", "Null", "NULL"), None),
@@ -58,7 +58,7 @@ _KINDS_OF_JSON = {
 }
 
 _BLANKS = " \t"
-# From the first of the spaces on only: tried from each of them, a million would take hours.
+# It matches from the first space only. Tried from each of a million spaces, it would take hours.
 _LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))")
 _ESCAPES = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
 _ESCAPE_OR_LINE_BREAK = re.compile(
@@ -85,7 +85,7 @@ def resolve(text: str) -> Scalar:
 
 
 def enc_hook(value: object) -> msgspec.Raw:
-    """The hook of an encoder that meets one that is no name."""
+    """The encoder's hook for a `Respelt` that is no name."""
     if isinstance(value, Respelt):
         return value.value if isinstance(value.value, msgspec.Raw) else msgspec.Raw(_encode(value.value))
     raise NotImplementedError(f"no JSON value: {type(value)}")
@@ -95,7 +95,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _number(text: str) -> str | None:
-    """The JSON number that ``text`` is, None if it is none."""
+    """The JSON number in ``text``; None if it is no number."""
     if found := _JSON_NUMBER.fullmatch(text):
         return text if found["exponent"] is None or math.isfinite(float(text)) else None
     if found := _OTHER_BASE.fullmatch(text):
@@ -120,7 +120,7 @@ def resolve_as(tag: str, text: str) -> Scalar:
 
 
 def folded(text: str) -> str:
-    """Text over several lines as one: one line break is a space, each further one a line break (section 6.5)."""
+    """Joins the lines of a text: one line break becomes a space, each further one a line break (section 6.5)."""
     if "\n" not in text:
         return text
     first, *between, last = text.split("\n")
@@ -140,7 +140,8 @@ def double_quoted(text: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        # JSON's way to write what is beyond 16 bits. YAML has \U for it, but JSON is to be YAML (section 1.2).
+        # JSON's notation of characters beyond 16 bits. YAML has \U for them, but every JSON text must be YAML (section
+        # 1.2).
         return value.encode("utf-16", "surrogatepass").decode("utf-16")
     return value
 
@@ -181,7 +182,7 @@ def block_scalar(lines: str, indent: int, header: str) -> str:
 
 
 def _outdented(lines: str, indent: int) -> str:
-    """Lines without their indentation, of which what is blank may have less."""
+    """The lines without their indentation; blank lines may have less of it."""
     if " \n" in lines or "\t" in lines:
         return _indentation(indent).sub("", lines)
     margin = " " * indent

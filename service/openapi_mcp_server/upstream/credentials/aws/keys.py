@@ -6,7 +6,7 @@ The order is that of AWS's SDKs. Files of a person's own (~/.aws) are not read.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,8 @@ LEAST_SECONDS = 30.0
 MACHINE_SECONDS = 2.0
 """The time for the metadata service of a machine. On AWS it answers at once; otherwise there is none."""
 _METADATA_TOKEN_SECONDS = "300"  # noqa: S105 - no secret
+_OWN = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_WEB_IDENTITY = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN")
 NONE_FOUND = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task, pod or instance a role"
 )
@@ -91,17 +93,17 @@ class KeyChain:
 
     async def _found(self) -> Keys:
         environ = self._environ
-        if environ.get("AWS_ACCESS_KEY_ID") and environ.get("AWS_SECRET_ACCESS_KEY"):
+        if _has_all(environ, _OWN):
             return Keys(
                 access_key=environ["AWS_ACCESS_KEY_ID"],
                 secret_key=environ["AWS_SECRET_ACCESS_KEY"],
                 session_token=environ.get("AWS_SESSION_TOKEN", ""),
             )
-        if environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") and environ.get("AWS_ROLE_ARN"):
+        if _has_all(environ, _WEB_IDENTITY):
             return await self._of_web_identity()
-        if environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") or environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        if _is_in_container(environ):
             return await self._of_container()
-        if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true":
+        if _asks_machine(environ):
             return await self._of_instance()
         raise CredentialError(NONE_FOUND)
 
@@ -203,3 +205,18 @@ def require_keys(environ: Mapping[str, str], setting: str) -> None:
     """Raises ConfigError where it is certain that there will be none."""
     if bool(environ.get("AWS_ACCESS_KEY_ID")) != bool(environ.get("AWS_SECRET_ACCESS_KEY")):
         raise ConfigError(setting, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together; one is missing")
+    named = _has_all(environ, _OWN) or _has_all(environ, _WEB_IDENTITY) or _is_in_container(environ)
+    if not named and not _asks_machine(environ):
+        raise ConfigError(setting, f"{NONE_FOUND}; AWS_EC2_METADATA_DISABLED is true")
+
+
+def _has_all(environ: Mapping[str, str], names: Iterable[str]) -> bool:
+    return all(environ.get(name) for name in names)
+
+
+def _is_in_container(environ: Mapping[str, str]) -> bool:
+    return any(map(environ.get, ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")))
+
+
+def _asks_machine(environ: Mapping[str, str]) -> bool:
+    return environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"

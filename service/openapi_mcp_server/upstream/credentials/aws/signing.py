@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ SKEW_SECONDS = 60.0
 _REGION = re.compile(r"\.([a-z]{2}(?:-[a-z]+)+-\d)\.(?:on\.aws|amazonaws\.com(?:\.cn)?|vpce\.amazonaws\.com)$")
 
 
+logger = logging.getLogger(__name__)
+
+
 class SigningLogin:
     """See `login.Login`. Its request is signed last, as it goes out."""
 
@@ -47,13 +51,24 @@ class SigningLogin:
         region = self._region or (found[1] if found else self._else_region)
         if not region:
             raise CredentialError(f"{self._api}: no region to sign for; set AUTH_AWS_REGION or AWS_REGION")
-        try:
-            keys = await self._chain.keys()
-        except Failed as error:
-            raise CredentialError(f"no AWS credentials for {self._api}: {error}", transient=error.transient) from error
+        keys = await self._keys()
         scope = Scope(region=region, service=self._service or _service(request.origin.host))
         now = time.time() + self._clock_offset
         return await made_of_body(request, lambda: signed(request, keys, scope, now)), keys
+
+    async def ahead(self) -> None:
+        """See `login.Ahead`."""
+        try:
+            await self._keys()
+        except CredentialError as error:
+            logger.warning("no AWS credentials", extra={"api": self._api, "problem": str(error)})
+            raise
+
+    async def _keys(self) -> Keys:
+        try:
+            return await self._chain.keys()
+        except Failed as error:
+            raise CredentialError(f"no AWS credentials for {self._api}: {error}", transient=error.transient) from error
 
     async def renewed(self, used: object, answer: HttpResponse) -> bool:
         """A wrong clock is set by the answer's date; keys that were exchanged meanwhile are asked for again."""

@@ -1,0 +1,118 @@
+"""The program: reads the settings, carries out the command, and says in one line what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from openapi_mcp_server import __version__
+from openapi_mcp_server.errors import ConfigError, ServiceError
+from openapi_mcp_server.process.sources import Sources
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.settings.config import Config
+
+Run = Callable[["Config"], int]
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def run(argv: Sequence[str], environ: Mapping[str, str], find: Callable[[str], Run]) -> int:
+    """Returns the exit code. ``find`` imports a command, and no more than it needs."""
+    _have_standard_streams()
+    sources = Sources(argv, environ)
+    try:
+        code = _carried_out(sources.load(), environ, sources, find)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
+    except ServiceError as error:
+        return _ended(error, sources)
+    except ExceptionGroup as group:  # raised below a task group
+        if (known := _only(group)) is None:
+            raise
+        return _ended(known, sources)
+    return code
+
+
+def _ended(error: ServiceError, sources: Sources) -> int:
+    if isinstance(error, ConfigError):
+        return _refuse(ConfigError(sources.spelt(error.setting), error.problem), 2)
+    return _refuse(error, 1)
+
+
+def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
+    """The first error on purpose of a group that holds no other kind."""
+    _, others = group.split(ServiceError)
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if others is None and isinstance(first, ServiceError) else None
+
+
+def _have_standard_streams() -> None:
+    """Opens the standard streams that were closed as /dev/null: else a socket would get the number of one, and its
+    bytes. Characters that stdout cannot encode are escaped."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _carried_out(config: Config, environ: Mapping[str, str], sources: Sources, find: Callable[[str], Run]) -> int:
+    """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
+    match config.command:
+        case "help":
+            import shutil  # noqa: PLC0415
+
+            from openapi_mcp_server.settings.command_line import usage  # noqa: PLC0415
+
+            print(usage(shutil.get_terminal_size().columns, *config.operands))  # noqa: T201 - what was asked for
+            return 0
+        case "version":
+            print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
+            return 0
+        case "serve" | "demo" | "mock":
+            return _serve(config, environ, sources)
+        case command:
+            for warning in config.warnings:
+                _say(warning)
+            return find(command)(config)
+
+
+def _serve(config: Config, environ: Mapping[str, str], sources: Sources) -> int:
+    if config.workers > 1:
+        from openapi_mcp_server.process import supervisor  # noqa: PLC0415
+
+        place = supervisor.place(environ)
+        if place is None:
+            return supervisor.run(config, environ)
+        from openapi_mcp_server.process import worker  # noqa: PLC0415
+
+        return worker.run(config, place, sources)
+    from openapi_mcp_server.process import lifecycle  # noqa: PLC0415
+
+    return lifecycle.run(config, sources=sources)
+
+
+def _refuse(error: ServiceError, code: int) -> int:
+    _say(str(error))
+    return code
+
+
+def _say(sentence: str) -> None:
+    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(sentence.split()))
+    print(f"openapi-mcp-server: {line}", file=sys.stderr)  # noqa: T201 - one line, whatever a name in it is made of
