@@ -92,6 +92,14 @@ def test_what_is_not_given_is_not_sent() -> None:
     )
 
 
+@pytest.mark.parametrize(("value", "text"), [({}, "{}"), ([], "[]")])
+def test_a_header_of_json_says_that_it_is_empty(value: Any, text: str) -> None:
+    """Only what styles expand is undefined where it is empty: RFC 6570 says nothing of ``content``."""
+    described = tool(slot("X-A", "header", content_type="application/json"), slot("X-B", "header"))
+    sent = request.build(described, {"X-A": value, "X-B": value})
+    assert sent.headers == (("accept", "application/json"), ("X-A", text))
+
+
 def test_null_leaves_a_parameter_out_unless_it_is_required() -> None:
     described = tool(slot("q", "query"), slot("r", "query", required=True), slot("X-A", "header"))
     sent = request.build(described, {"q": None, "r": None, "X-A": None})

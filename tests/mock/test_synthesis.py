@@ -31,6 +31,7 @@ SATISFIABLE: dict[str, Any] = {
     "minimum": {"type": "integer", "minimum": 7},
     "exclusive bounds": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.25},
     "multiple": {"type": "integer", "multipleOf": 12, "minimum": 25},
+    "multiple of next to nothing": {"type": "number", "multipleOf": 1e-100, "minimum": 25},
     "negative": {"type": "number", "maximum": -1.5},
     "number beyond a double": {"type": "integer", "minimum": 2**70},
     "items that differ": {"type": "array", "items": {"type": "string"}, "minItems": 5, "uniqueItems": True},

@@ -5,8 +5,8 @@ the same number of segments (except for arguments that may span several), no dot
 is the tool's, and no argument changes it.
 
 A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined). In a body null is
-a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
-without arguments is an empty object; an optional one is left out.
+a value like any other. An empty list or object is undefined as well, and no header is sent for it unless the header is
+JSON. A required body without arguments is an empty object; an optional one is left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
         match slot.location:
             case "path":
                 holes[index] = text
-            case "header" if value not in ([], {}) or slot.required:
+            case "header" if text or value not in ([], {}) or slot.required:
                 headers.append((slot.name, text))
             case "cookie":
                 cookies.append(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from itertools import chain, islice, product
 from typing import Any
@@ -296,7 +297,8 @@ class _Search:
         bounds = [level[key] for key in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum") if key in level]
         step = level.get("multipleOf", 1)
         near = [bound + distance for bound in bounds for distance in (0, 1, -1, Decimal("0.5"), Decimal("0.001"))]
-        near += [bound // step * step + distance for bound in bounds for distance in (0, step, -step)]
+        with suppress(ArithmeticError):  # a step of 0, or one that is too fine for 28 digits
+            near += [bound // step * step + distance for bound in bounds for distance in (0, step, -step)]
         if len(bounds) > 1:
             near.append(sum(bounds) / Decimal(len(bounds)))
         for value in (
@@ -333,8 +335,15 @@ def _is_within(value: int | Decimal, level: dict[str, Any]) -> bool:
     return bool(
         level.get("minimum", value) <= value <= level.get("maximum", value)
         and level.get("exclusiveMinimum", value - 1) < value < level.get("exclusiveMaximum", value + 1)
-        and value % level.get("multipleOf", value or 1) == 0
+        and _is_multiple(value, level.get("multipleOf", value or 1))
     )
+
+
+def _is_multiple(value: int | Decimal, step: int | Decimal) -> bool:
+    try:
+        return value % step == 0
+    except ArithmeticError:  # as above: every value is one, as far as can be told
+        return True
 
 
 def _is_a_last_resort(schema: Schema) -> bool:

@@ -38,7 +38,7 @@ NoteKind = Literal[
     "info_dropped",  # the document's info cannot be read
     "field_unknown",  # an object does not have this field in this version of the specification; it was ignored
     "extension_ignored",  # x-mcp, or a key of it, is unknown to this service
-    "overlay_unused",  # the target of an overlay's action selects nothing in the document
+    "overlay_unused",  # an overlay's action selects nothing in the document, or changes nothing
     "override_unused",  # an entry of TOOL_OVERRIDES selects no operation
 ]
 """Kinds of notes, each with what it means."""

@@ -120,3 +120,34 @@ def test_an_object_that_an_open_body_takes_is_passed_on() -> None:
     schema = {"type": "object", "properties": PROPERTIES}
     free = tool(operation("PATCH", "/pets", body=body(media(JSON, schema))))
     assert read(free, input={"name": "x"}).others == {"input": {"name": "x"}}
+
+
+CAT = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "cat"}, "lives": {"type": "integer"}}}
+DOG = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "dog"}}}
+
+
+def whole(*alternatives: Any, required: bool = True) -> Tool:
+    """A tool with one argument for its body, since that may be one of several objects."""
+    sent = body(media(JSON, {"oneOf": [*alternatives]}), required=required)
+    return tool(operation("POST", "/pets", parameters=(parameter("limit"),), body=sent))
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_members_of_a_body_that_is_one_argument_are_taken_for_it(required: bool) -> None:
+    found = read(whole(CAT, DOG, required=required), kind="cat", lives=9, limit="5")
+    assert found.values == {"limit": "5", "body": {"kind": "cat", "lives": 9}}
+    assert found.coerced == ("kind", "lives")
+
+
+@pytest.mark.parametrize(
+    ("to", "values"),
+    [
+        pytest.param(whole(CAT, DOG), {"kind": "bird"}, id="does not fit"),
+        pytest.param(whole(CAT, DOG), {"kind": "cat", "body": {"kind": "cat"}}, id="is given as well"),
+        pytest.param(whole({"type": "object"}, DOG), {"kind": "dog"}, id="needs none of them"),
+        pytest.param(whole(CAT, DOG), {"kind": "cat", "limt": "5"}, id="nearly another argument"),
+    ],
+)
+def test_what_may_be_meant_for_something_else_is_not_taken_for_the_body(to: Tool, values: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError):
+        read(to, **values)

@@ -153,6 +153,15 @@ def test_the_point_of_use_renames_the_root() -> None:
     assert write({"content": "<b>]]></b>"}, stored, Doc=doc) == ("<Stored><![CDATA[<b>]]]]><![CDATA[></b>]]></Stored>")
 
 
+def test_a_value_without_a_node_is_not_written() -> None:
+    """OpenAPI 3.2.0, XML Node Types: of ``none``, only what is within it is written; a number has nothing within."""
+    none = {"xml": {"nodeType": "none"}}
+    parts = none | {"properties": {"size": {"type": "integer"}}}
+    schema = document({"secret": none, "parts": parts, "list": none | {"type": "array", "items": none}})
+    value = {"secret": 7, "parts": {"size": 2}, "list": ["a"]}
+    assert write(value, schema) == "<document><size>2</size></document>"
+
+
 def test_prefixed_attributes_and_a_default_namespace() -> None:
     attribute = {"xml": {"attribute": True, "prefix": "p", "namespace": "urn:p"}}
     schema = {

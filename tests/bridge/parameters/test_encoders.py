@@ -226,6 +226,8 @@ def test_allow_empty_value_sends_the_name_of_what_would_be_left_out() -> None:
         ("query", "application/json", {"a": [1, None]}, "color=%7B%22a%22%3A%5B1%2Cnull%5D%7D"),
         ("query", "application/vnd.x+json; v=1", "s", "color=%22s%22"),
         ("query", "text/plain", "a b", "color=a%20b"),
+        ("query", "text/plain", {"a": 1}, "color=%7B%22a%22%3A1%7D"),
+        ("query", "*/*", ["a"], "color=%5B%22a%22%5D"),
         ("query", "application/x-www-form-urlencoded", {"a": "b c"}, "color=a%3Db%2Bc"),
         ("path", "application/json", {"a": Decimal("1.10")}, "%7B%22a%22%3A1.10%7D"),
         ("header", "application/json", {"a": True}, '{"a":true}'),

@@ -84,6 +84,20 @@ def test_an_argument_is_described_in_its_schema(value, fields, expected):
     assert inputs(made)["properties"]["a"] == expected
 
 
+@pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "multipart/form-data"])
+def test_a_parameter_of_a_type_that_only_text_can_say_is_text(content_type):
+    value = {"type": "array", "items": {"$ref": "#/$defs/Row"}, "description": "Rows."}
+    only = tool(
+        operation(parameters=(parameter("rows", value=value, content_type=content_type),)),
+        request_schemas=schemas(Row=OBJECT),
+    )
+    assert told(only)["properties"]["rows"] == {
+        "type": "string",
+        "description": f"Rows. Text in the format {content_type}.",
+    }
+    assert build(only, {"rows": "a,b"}).query == "rows=a%2Cb"
+
+
 def test_how_xml_is_written_is_not_told():
     xml = {"name": "pet", "attribute": True}
     value = {"type": "object", "properties": {"xml": {"type": "string", "xml": xml}}, "xml": xml}
@@ -262,6 +276,14 @@ def test_a_file_in_a_form_says_how_to_give_it():
     assert given["properties"]["photo"]["description"].startswith("Face. Base64 text, or a data: URI")
 
 
+def test_a_file_that_is_described_by_its_media_type_alone_is_text_for_a_model():
+    """OpenAPI 3.1 has raw bytes without ``type``, since they are no JSON."""
+    picture = {"contentMediaType": "image/png"}
+    value = {"type": "object", "properties": {"photo": picture, "photos": {"type": "array", "items": picture}}}
+    given = inputs(operation("POST", body=body(media(MULTIPART, value))))["properties"]
+    assert [given["photo"]["type"], given["photos"]["items"]["type"]] == ["string", "string"]
+
+
 def test_a_binary_body_says_how_to_give_it():
     given = inputs(operation("PUT", body=body(media("application/octet-stream"), description="The image.")))
     assert given["properties"]["body"]["type"] == "string"
@@ -348,6 +370,19 @@ def test_a_schema_is_never_a_byte_over_its_budget():
     for size in range(whole - 30, whole + 30):
         told_in = inputs(made, request_schemas=BIG, limits=SchemaLimits(input_bytes=size))
         assert len(msgspec.json.encode(told_in)) <= size
+
+
+def test_a_schema_that_leads_to_itself_keeps_its_nearest_levels_at_every_budget():
+    """What stands in place of a cycle is longer than the reference, by which a full budget would be passed."""
+    far = {f"Far{index}": wide(3, description=f"far {index}") for index in range(20)}
+    node = {"inner": {"$ref": "#/$defs/Node"}} | {name: {"$ref": f"#/$defs/{name}"} for name in far}
+    definitions = schemas(Node={"type": "object", "properties": node}, **far)
+    made = operation(parameters=(parameter("a", value={"$ref": "#/$defs/Node"}, description="Where to begin."),))
+    for size in range(3_800, 4_600, 5):
+        given = inputs(made, request_schemas=definitions, limits=SchemaLimits(input_bytes=size))
+        assert len(msgspec.json.encode(given)) <= size
+        assert given["properties"]["a"] == {"$ref": "#/$defs/Node", "description": "Where to begin."}
+        assert "Another Node" in given["$defs"]["Node"]["properties"]["inner"]["description"]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,31 @@ def test_descriptions_of_arguments_are_shortened_last() -> None:
     assert all(100 < len(each["description"]) <= 120 for each in told(many)["properties"].values())
 
 
+def test_simple_arguments_are_told_where_a_required_one_alone_has_no_room() -> None:
+    """One required list of long alternatives, as chat completions have it, takes no word from the arguments beside."""
+    kinds = [wide(100, description=f"a message of kind {index}") for index in range(4)]
+    simple = {
+        "temperature": {"type": "number", "maximum": 2, "description": "How random it is."},
+        "stream": {"anyOf": [{"type": "boolean"}, {"type": "null"}], "description": "Send parts."},
+        "effort": {"anyOf": [{"type": "string", "enum": ["low", "high"]}, {"type": "null"}], "default": "low"},
+    }
+    only = posted(r_messages={"type": "array", "items": {"anyOf": kinds}}, **simple)
+    properties = told(only)["properties"]
+    assert {name: properties[name] for name in simple} == simple
+    assert WHERE in str(properties["r_messages"])
+    assert size(only) <= LISTED_BYTES
+
+
+def test_a_value_that_may_be_null_keeps_its_type_where_there_is_no_room_for_more() -> None:
+    score = {"anyOf": [{"type": "integer", "maximum": 9}, {"type": "null"}], "default": 1, "description": PROSE}
+    pieces = in_pieces({"properties": {"score": score}, "required": [], "$defs": {}})
+    listed = msgspec.json.decode(Listings().shortened(pieces, "elsewhere", 60))
+    assert listed["properties"]["score"] == {
+        "anyOf": [{"type": "integer"}, {"type": "null"}],
+        "description": "(Shortened; elsewhere.)",
+    }
+
+
 def test_arguments_are_checked_by_all_that_the_document_says() -> None:
     only = posted(a=members(near={"type": "integer"}, far=FAR))
     with pytest.raises(ArgumentError, match="/a/far/p7: expected string"):

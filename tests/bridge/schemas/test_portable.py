@@ -171,6 +171,13 @@ def test_a_call_by_the_listed_schema_means_what_the_whole_one_says(value: Any, g
     assert read(made(value), f'{{"a":{given}}}') == {"a": meant}
 
 
+def test_every_number_that_is_listed_as_text_is_read_as_that_number() -> None:
+    numbers = [5, 1.5, -1.034e-20, 1e20, 1e300]
+    only = made({"type": "number", "enum": numbers})
+    texts = told(only)["properties"]["a"]["enum"]
+    assert [float(read(only, msgspec.json.encode({"a": text}).decode())["a"]) for text in texts] == numbers
+
+
 def test_what_the_list_does_not_say_is_still_checked() -> None:
     only = made({"type": "integer", "minimum": 1})
     with pytest.raises(ArgumentError, match="at least 1"):

@@ -29,6 +29,17 @@ def test_the_head_says_name_method_path_and_prose() -> None:
     assert described(create_pet()).splitlines()[:2] == ["createPet: POST /pets", "Create a pet"]
 
 
+def test_a_type_that_is_no_object_is_told_with_its_limits_and_its_description() -> None:
+    """Only there it is said which name selects which alternative; an object says such things in its members."""
+    kinds = {"anyOf": [{"$ref": "#/$defs/Home"}, {"$ref": "#/$defs/Mark"}], "description": "kind selects the schema."}
+    mark = {"type": "string", "pattern": "^m", "description": "A mark."}
+    home = HOME | {"description": "Where it lives."}
+    told = described(create_pet(**schemas(Owner=kinds, Home=home, Mark=mark)))
+    assert "Owner = Home | Mark — kind selects the schema." in told
+    assert 'Mark = string (matches "^m") — A mark.' in told
+    assert "Where it lives" not in told
+
+
 def test_an_operation_without_arguments_says_so() -> None:
     assert "It takes no arguments." in described(tool(operation(operation_id="listPets")))
 

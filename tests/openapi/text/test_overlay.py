@@ -198,6 +198,14 @@ def test_a_target_that_selects_nothing_changes_nothing_and_is_noted(target):
     assert done.notes[0].message == f"o.yaml: the target {target!r} selects nothing"
 
 
+def test_an_action_of_a_target_alone_changes_nothing_and_is_noted():
+    """Only the target is required (Overlay Specification, Action Object)."""
+    done = applied({"target": "$.info", "description": "later"}, update("$.info", {"x": 1}))
+    assert msgspec.json.decode(done.document.json)["info"]["x"] == 1
+    assert [(note.kind, note.pointer) for note in done.notes] == [("overlay_unused", "#/actions/0")]
+    assert "no update, copy or remove: true" in done.notes[0].message
+
+
 @pytest.mark.parametrize(
     ("action", "problem"),
     [
@@ -218,8 +226,8 @@ def test_a_target_that_selects_nothing_changes_nothing_and_is_noted(target):
         (copy("$.info", "$.nothing"), "`copy` must select one node; '$.nothing' selects 0"),
         (copy("$.info", "$.paths.*"), "selects 2"),
         (copy("$.info", "info"), "'info' is not JSONPath"),
-        ({"target": "$.info"}, "an action needs one of `update`, `copy` (since 1.1) and `remove: true`"),
-        ({"target": "$.info", "update": {}, "copy": "$"}, "an action needs one of"),
+        ({"target": "info"}, "'info' is not JSONPath"),
+        ({"target": "$.info", "update": {}, "copy": "$"}, "an action has `update` or `copy`, not both"),
         ({"target": "$.info", "remvoe": True}, "an action of version 1.1 has no field 'remvoe'"),
         ({"target": "$.info", "remove": "yes"}, "`remove` must be true or false"),
         ({"target": "$.info", "copy": 1}, "`copy` must be a string"),

@@ -78,6 +78,7 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
     values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
     values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
+    values, gathered = (values, ()) if fits else grouped.gathered(tool, values, validator.is_valid)
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
@@ -85,7 +86,7 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
     mended = coercion.coerced(named, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    coerced = tuple(dict.fromkeys((*parted, *renamed, *mended.names)))
+    coerced = tuple(dict.fromkeys((*parted, *renamed, *gathered, *mended.names)))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), coerced, others)
 
 

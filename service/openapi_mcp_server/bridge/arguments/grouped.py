@@ -1,15 +1,16 @@
-"""Accepts arguments in groups by their place in a request, although the tool lists them beside each other.
+"""Accepts arguments in groups by their place in a request, although the tool lists them beside each other, and the
+members of a body beside each other, although the tool has one argument for it.
 
 Many other servers expect ``{"path": {"id": 1}, "body": {"name": "x"}}``, and models write it out of habit. With an open
-body, such a group would be sent to the API as an unknown property.
+body, such a group would be sent to the API as an unknown property. Other servers list the members of every body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from openapi_mcp_server.bridge.arguments.undeclared import plain
+from openapi_mcp_server.bridge.arguments.undeclared import plain, slips
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 
@@ -48,6 +49,25 @@ def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple
         else:
             found[name] = value
     return found, tuple(sorted(read))
+
+
+def gathered(
+    tool: Tool, values: dict[str, Any], is_valid: Callable[[dict[str, Any]], bool]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Moves the members of a body into the argument for it, if that is missing and needs some of them.
+
+    Nothing is moved if a name is nearly that of another argument. Returns the arguments, and the names that were moved.
+    """
+    whole = tool.body.whole if tool.body is not None else None
+    if whole is None or whole in values:
+        return values, ()
+    known = {name: value for name, value in values.items() if name in tool.input.names}
+    members = {name: value for name, value in values.items() if name not in known}
+    if not members or is_valid(known | {whole: {}}) or not is_valid(known | {whole: members}):
+        return values, ()
+    if slips(tool, values, [*members]):
+        return values, ()
+    return known | {whole: members}, tuple(members)
 
 
 def _members(tool: Tool, name: str, value: object, *, alone: bool) -> dict[str, Any]:

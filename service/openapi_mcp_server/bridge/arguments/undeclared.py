@@ -47,8 +47,16 @@ def taken(tool: Tool, values: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     known = {*tool.input.names, *tool.body.properties.values(), *(slot.name for slot in tool.slots)}
     others = [name for name in values if name not in known and not _is_withheld(tool, name)]
-    free = [name for name in tool.input.names if name not in values] if len(others) <= _MOST_SLIPS else []
-    return {name: values[name] for name in others if not _is_slip(name, free)}
+    mistaken = slips(tool, values, others)
+    return {name: values[name] for name in others if name not in mistaken}
+
+
+def slips(tool: Tool, values: Mapping[str, Any], names: Sequence[str]) -> frozenset[str]:
+    """Returns the names that are nearly those of arguments which were not given."""
+    if len(names) > _MOST_SLIPS:
+        return frozenset()
+    free = [name for name in tool.input.names if name not in values]
+    return frozenset([name for name in names if _is_slip(name, free)])
 
 
 def _is_withheld(tool: Tool, name: str) -> bool:

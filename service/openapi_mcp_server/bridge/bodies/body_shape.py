@@ -38,6 +38,8 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 """Keywords of an object that lose nothing if its properties become arguments."""
+_TYPES = frozenset({"type", "enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
+"""Keywords that may say the type of a value."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -170,8 +172,8 @@ def _properties(
     needed = set(outline.get("required", ()))
     examples = [each for each in map(opened, map(msgspec.Raw, described.examples)) if isinstance(each, dict)]
     fields = []
-    for name, schema in outline.get("properties", {}).items():
-        hints = [f"{FILE}."] if name in files else []
+    for name, declared in outline.get("properties", {}).items():
+        schema, hints = (_typed(declared), [f"{FILE}."]) if name in files else (declared, [])
         if name in needed and not given:
             hints.append(NEEDED)
         shown = [example[name] for example in examples if name in example]
@@ -180,6 +182,15 @@ def _properties(
         is_needed = name in needed
         fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
     return tuple(fields)
+
+
+def _typed(schema: JsonSchema) -> JsonSchema:
+    """Adds the type of its argument to the schema of a file or of a list of files. OpenAPI 3.1 has none for bytes."""
+    if not isinstance(schema, dict):
+        return schema
+    if "items" in schema:
+        return schema | {"items": _typed(schema["items"])}
+    return {"type": "string"} | schema if "contentMediaType" in schema and _TYPES.isdisjoint(schema) else schema
 
 
 def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:

@@ -224,7 +224,8 @@ def _write(node: _Node, name: str, value: object, schema: object, work: _Work) -
         case "cdata":
             node.content.append(work.cdata(_text(value)))
         case "none":
-            _write_content(node, name, value, flat, work)
+            if isinstance(value, dict | list):  # only an element has a text that nobody declares
+                _write_content(node, name, value, flat, work)
         case "element":
             element = _Node(_namespace(xml), node.content)
             start = len(node.content)

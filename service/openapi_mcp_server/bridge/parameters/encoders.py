@@ -26,12 +26,12 @@ from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.table import is_form, is_json
+from openapi_mcp_server.bridge.media.table import is_form, is_json, row
 from openapi_mcp_server.bridge.model import Deferred, Encoder
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Styled, Text
 from openapi_mcp_server.errors import ArgumentError, SpecError
-from openapi_mcp_server.grammar import has_dot_segment, is_field_value, is_token
+from openapi_mcp_server.grammar import essence, has_dot_segment, is_field_value, is_token
 from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema
 
 LIMITS: dict[Location, int] = {
@@ -45,6 +45,7 @@ LIMITS: dict[Location, int] = {
 
 _ANY = Schema(msgspec.Raw(b"{}"))
 """Replaces a parameter's own schema, which does not affect how it is written."""
+_ANY_TYPE = frozenset({"*/*", "application/*"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TABS: dict[Location, str] = {"path": "%09", "header": "\t"}
 """Tabs are refused in these places, except as separators of a list of the collection format tsv."""
@@ -233,10 +234,19 @@ def _content_text(parameter: Parameter) -> Text:
 
     def plain(value: object) -> str:
         if isinstance(value, list | dict):
-            raise ArgumentError(f"must be text in the format {content_type}")
+            if not carries_values(content_type):
+                raise ArgumentError(f"must be text in the format {content_type}")
+            return encode_json(value).decode()
         return "" if value is None else styles.spell(value)
 
     return plain
+
+
+def carries_values(content_type: str) -> bool:
+    """Whether a parameter of this media type may be an object or a list, which is JSON as text or as any type. A model
+    writes the text of other types (XML, CSV)."""
+    name = essence(content_type)
+    return name in _ANY_TYPE or row(name).written in {"json", "form", "text"}
 
 
 def _form_of(parameter: Parameter) -> MediaType:

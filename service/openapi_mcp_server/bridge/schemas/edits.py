@@ -176,9 +176,12 @@ def _admits(schema: JsonSchema, json_type: str) -> bool:
 
 
 def bare(schema: JsonSchema) -> dict[str, Any]:
-    """A schema's type and the values it lists, if they are few."""
+    """A schema's type and the values it lists, if they are few; those of what may be null as well."""
     if isinstance(schema, bool):
         return {}
+    match schema.get("anyOf"):
+        case [{} as value, {"type": "null"} as null] if told := bare(value):
+            return {"anyOf": [told, null]}
     kept: dict[str, Any] = {key: schema[key] for key in ("type", "enum") if key in schema}
     if "enum" in kept and len(encode(kept)) > _SMALL_ENUM:
         del kept["enum"]

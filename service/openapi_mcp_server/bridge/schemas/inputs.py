@@ -29,6 +29,8 @@ _UNLIMITED = 1 << 40
 _ARGUMENTS_TOLD = 1_024
 """The number of listed arguments that are remembered, since neighbouring operations share them. Microsoft Graph has
 130,000, most of them used once."""
+_TRIES = 16
+"""The most tries with less room."""
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept if the whole is too large, tried in this order."""
 
@@ -186,14 +188,26 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaS
     decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         alone = Pieces([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()], required)
-        refs = definitions.told.refs_in(b"".join(alone.properties))
-        members = _ending(definitions.told.nearest(refs, alone.room(limit)), refs, definitions)
+        members = _nearest(alone, definitions, limit)
         pruned = alone.leading_to(members)
         if len(pruned) <= limit:
             checked = _checked(alone, members)
             return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
     barest = Pieces([_property(name, encode(bare(schema))) for name, schema in decoded.items()], required)
     return InputSchema(barest, _checked(barest, {}), "everything but the arguments' types")
+
+
+def _nearest(alone: Pieces, definitions: SchemaSource, limit: int) -> Mapping[str, bytes]:
+    """Returns as many definitions without cycles as fit. The text in place of a cycle may be longer than the reference;
+    then it is tried again with less room."""
+    refs = definitions.told.refs_in(b"".join(alone.properties))
+    room = alone.room(limit)
+    while True:
+        members = _ending(definitions.told.nearest(refs, room), refs, definitions)
+        over = len(alone.leading_to(members)) - limit
+        if over <= 0 or room <= 0:
+            return members
+        room -= max(over, limit // _TRIES)
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:

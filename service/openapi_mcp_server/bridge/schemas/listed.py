@@ -1,7 +1,8 @@
 """Shortens an input schema that is too long for a list to as many parts as fit.
 
 Required parts come first, then the outermost; a part that is left out becomes an open value with a note. Descriptions
-of arguments are shortened last. References are replaced by their targets, so that each part has its full cost.
+of arguments are shortened last. If the required parts do not fit, arguments that are no objects come before them.
+References are replaced by their targets, so that each part has its full cost.
 """
 
 from __future__ import annotations
@@ -250,17 +251,18 @@ class _Texts:
         return encode(opened)
 
 
-_Waiting = tuple[bool, int, int, int, Inner, _Told, int]
-"""An open part. It sorts by whether it is optional, its depth, the number of its members (small ones first) and a
-running number. The part, its level and its place in that level follow. It is a tuple, since making objects of a class
-would double the time: there are 100,000 for 11,400 tools."""
+_Waiting = tuple[bool, bool, int, int, int, Inner, _Told, int]
+"""An open part. It sorts by whether simple arguments come first, whether it is optional, its depth, the number of its
+members (small ones first) and a running number. The part, its level and its place in that level follow. It is a tuple,
+since making objects of a class would double the time: there are 100,000 for 11,400 tools."""
 
 
 class _Growing:
     """Adds parts of a schema one after another as long as they fit into a limit."""
 
-    def __init__(self, texts: _Texts, root: JsonSchema, limit: int, prose: int) -> None:
-        self._texts, self._prose = texts, prose
+    def __init__(self, texts: _Texts, root: JsonSchema, limit: int, prose: int, *, simple_first: bool = False) -> None:
+        """``simple_first``: arguments that are no objects come before the contents of the others."""
+        self._texts, self._prose, self._simple_first = texts, prose, simple_first
         self._costs: dict[tuple[int, bool], int] = {}  # by the id of a schema, which ``texts`` keeps
         self._numbers = count()
         self._waiting: list[_Waiting] = []
@@ -279,10 +281,11 @@ class _Growing:
                 optional = not (is_needed and part.is_needed)
                 members = self._texts.members(part.schema)
                 below = depth + part.is_deeper
-                heappush(self._waiting, (optional, below, members, next(self._numbers), part, told, index))
+                waits = self._simple_first and (below > 1 or members > 0)
+                heappush(self._waiting, (waits, optional, below, members, next(self._numbers), part, told, index))
 
     def _tell(self, waiting: _Waiting) -> None:
-        is_optional, depth, _, _, part, within, place = waiting
+        _, is_optional, depth, _, _, part, within, place = waiting
         text = self._within_room(part, depth, len(within.text.opened[place]))
         if text is not None:
             self._offer(within.tell(place, text), depth, is_needed=not is_optional)
@@ -306,9 +309,9 @@ class _Growing:
         self._room -= cost
         return text
 
-    @property
-    def fits(self) -> bool:
-        return self._room >= 0 and not self._lacks_needed
+    def fits(self, *, partly: bool = False) -> bool:
+        """Whether it is in the limit, with all required parts unless ``partly``."""
+        return self._room >= 0 and (partly or not self._lacks_needed)
 
     def whole(self, where: str) -> Shortening:
         """The schema. The first part that was left out says where the rest is."""
@@ -369,9 +372,14 @@ def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Shorten
 
 def _listing(root: JsonSchema, texts: _Texts, where: str, limit: int) -> Shortening:
     where = f"(Shortened; {where}.)"
+    room = limit - len(where)
     for prose in _PROSE:
-        growing = _Growing(texts, root, limit - len(where), prose)
-        if growing.fits:
+        growing = _Growing(texts, root, room, prose)
+        if growing.fits():
+            return growing.whole(where)
+    for prose in _PROSE[1:]:
+        growing = _Growing(texts, root, room, prose, simple_first=True)
+        if growing.fits(partly=True):
             break
     return growing.whole(where)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import NAME_LENGTH, Spelling, TextOf, Texts
 from openapi_mcp_server.bridge.schemas.edits import JsonSchema, decode, encode, short_prose
 from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
@@ -307,7 +308,8 @@ def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _spelt(value: object) -> str:
-    return value if isinstance(value, str) else encode(value).decode()
+    """Spells a value as the text that is read as this value again."""
+    return value if isinstance(value, str) else exact_json.encode(value).decode()
 
 
 def _marked(text_of: TextOf | None) -> dict[str, str]:

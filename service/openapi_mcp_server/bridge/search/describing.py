@@ -9,7 +9,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.search.hits import answers, needed
-from openapi_mcp_server.bridge.search.notation import Contract, Types, contract, line, members
+from openapi_mcp_server.bridge.search.notation import Contract, Types, contract, definition, line
 from openapi_mcp_server.errors import ArgumentError
 
 TYPES_CHARACTERS = 6_000
@@ -71,7 +71,7 @@ def _types(types: Types, within: Contract) -> Iterator[str]:
         name = waiting[0]
         done.add(name)
         before = len(types.met)
-        told = text.shorten(f"{name} = " + "\n".join(members(types, within.definition(name))), 2 * TYPES_CHARACTERS)
+        told = text.shorten(definition(name, within.definition(name), types), 2 * TYPES_CHARACTERS)
         size += len(told)
         if size > TYPES_CHARACTERS and len(done) > 1:
             untold = [name, *(each for each in list(types.met)[:before] if each not in done)]

@@ -229,11 +229,24 @@ def members(types: Types, schema: Schema, levels: int = _LINED) -> Iterator[str]
     yield "}" + types.beside(schema)
 
 
+def definition(name: str, schema: Schema, types: Types) -> str:
+    """A type such as ``Pet = Cat | Dog — kind selects the schema: …``. An object has that of its members."""
+    told = f"{name} = " + "\n".join(members(types, schema))
+    if not isinstance(schema, dict) or schema.get("properties"):
+        return told
+    return f"{told}{_remarks(schema)}"
+
+
 def line(name: str, schema: Schema, types: Types, *, required: bool, levels: int = _LINED) -> str:
     """A line such as ``amount?: int (≥ 0) — How much to refund.`` Members with prose have lines of their own."""
-    about, said = limits(schema), prose(schema)
     told = _member(name, _lined(schema, types, levels), (name,) if required else ())
-    return f"{told}{f' ({about})' if about else ''}{f' — {said}' if said else ''}"
+    return f"{told}{_remarks(schema)}"
+
+
+def _remarks(schema: Schema) -> str:
+    """The limits of a schema, and its description."""
+    about, said = limits(schema), prose(schema)
+    return f"{f' ({about})' if about else ''}{f' — {said}' if said else ''}"
 
 
 def _lined(schema: Schema, types: Types, levels: int) -> str:

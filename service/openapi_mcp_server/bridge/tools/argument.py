@@ -13,6 +13,7 @@ from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
 from openapi_mcp_server.openapi.model import Parameter
 
+_TEXT = encode({"type": "string"})
 _NAME_SHOWN = 200
 """The most characters of a parameter's own name in the description of its argument."""
 
@@ -33,7 +34,9 @@ _of_slot = attrgetter(
     "name", "location", "required", "style", "explode", "allow_reserved", "allow_empty_value", "inner",
     "spans_segments", "content_type",
 )  # fmt: skip
-_of_argument = attrgetter("name", "location", "required", "description", "allow_empty_value", "deprecated")
+_of_argument = attrgetter(
+    "name", "location", "required", "description", "allow_empty_value", "deprecated", "content_type"
+)
 
 
 def of_slot(parameter: Parameter) -> tuple[object, ...]:
@@ -51,6 +54,11 @@ def of_parameter(name: str, parameter: Parameter) -> Argument:
     """The property of the input schema for a parameter."""
     schema = cleaned(bytes(parameter.schema.json))
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
+    refs = parameter.schema.refs
+    if parameter.content_type is not None and not encoders.carries_values(parameter.content_type):
+        schema, refs = _TEXT, ()
+        shown = text.shorten(text.visible(parameter.content_type), _NAME_SHOWN)
+        prose = f"{text.sentence(prose)} Text in the format {shown}.".lstrip()
     if parameter.allow_empty_value:
         schema = or_empty(schema)
     if name == f"{parameter.name}__{parameter.location}":
@@ -59,7 +67,7 @@ def of_parameter(name: str, parameter: Parameter) -> Argument:
     return Argument(
         name=name,
         schema=exemplified(told, parameter.examples),
-        refs=parameter.schema.refs,
+        refs=refs,
         required=parameter.required,
     )
 

@@ -38,7 +38,7 @@ class _Action(msgspec.Struct, frozen=True):
     """``value`` is the value to merge, or for ``copy`` the query that selects it."""
 
     target: str
-    verb: Literal["update", "copy", "remove"]
+    verb: Literal["update", "copy", "remove", "nothing"]
     value: Json = None
 
 
@@ -75,9 +75,11 @@ def apply(document: Document, overlay: bytes, *, name: str, limits: DocumentLimi
             selected = _carry_out(action, root, room)
         except ValueError as error:
             raise SpecError(f"#/actions/{index}", str(error)) from error
-        if not selected:
-            message = f"{name}: the target {action.target!r} selects nothing"
-            notes.append(Note(pointer=f"#/actions/{index}", kind="overlay_unused", message=message))
+        if selected and action.verb != "nothing":
+            continue
+        does = "is left as it is: no update, copy or remove: true" if selected else "selects nothing"
+        message = f"{name}: the target {action.target!r} {does}"
+        notes.append(Note(pointer=f"#/actions/{index}", kind="overlay_unused", message=message))
     try:
         changed = parse(numbers.encode(root), limits=limits)
     except SpecError as error:
@@ -124,11 +126,13 @@ def _action(declared: Json, minor: int) -> _Action:
         raise ValueError("`remove` must be true or false")  # noqa: TRY004 - as above
     if remove:
         return _Action(declared["target"], "remove")
-    if ("update" in declared) == ("copy" in declared):
-        raise ValueError("an action needs one of `update`, `copy` (since 1.1) and `remove: true`")
+    if "update" in declared and "copy" in declared:
+        raise ValueError("an action has `update` or `copy`, not both")
     if "update" in declared:
         return _Action(declared["target"], "update", declared["update"])
-    return _Action(declared["target"], "copy", _text(declared, "copy"))
+    if "copy" in declared:
+        return _Action(declared["target"], "copy", _text(declared, "copy"))
+    return _Action(declared["target"], "nothing")  # only the target is required
 
 
 def _text(action: dict[str, Json], field: str) -> str:
@@ -148,6 +152,8 @@ def _carry_out(action: _Action, root: Json, room: _Room) -> int:
             _update(nodes, action.value, root, room)
         case "copy":
             _update(nodes, room.copied(_source(action.value, root), 0), root, room)
+        case "nothing":
+            pass
         case unknown:
             assert_never(unknown)
     return len(nodes)
