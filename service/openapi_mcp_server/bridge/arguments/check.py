@@ -78,7 +78,9 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
     values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
     values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
-    values, gathered = (values, ()) if fits else grouped.gathered(tool, values, validator.is_valid)
+    values, gathered = (
+        (values, ()) if fits else grouped.gathered(tool, values, validation.compiled(schema, len(text)).is_valid)
+    )
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
