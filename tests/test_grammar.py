@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tracemalloc
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openapi_mcp_server import grammar
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
@@ -58,3 +63,19 @@ def test_a_segment_that_some_server_takes_for_a_dot_segment_is_one(segment: str,
 )
 def test_dots_among_other_characters_are_ordinary(segment: str) -> None:
     assert not grammar.has_dot_segment(fully_decoded(f"/a/{segment}/b"))
+
+
+@given(st.text('ab\\"', max_size=12), st.sampled_from([r'[^"\\]++|\\.', "a|ba", "ab?", "(?:a|b){2}"]))
+def test_any_number_of_a_pattern_is_what_a_group_repeated_is(text: str, pattern: str) -> None:
+    once, many = re.compile(f"(?>(?:{pattern})*)", re.DOTALL), re.compile(grammar.any_number_of(pattern), re.DOTALL)
+    for given_text in (text, text * 500):
+        assert many.match(given_text).span() == once.match(given_text).span()  # type: ignore[union-attr]  # always one
+
+
+def test_any_number_of_a_pattern_keeps_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        assert re.compile(f'"{grammar.IN_STRING}"', re.DOTALL).fullmatch('"' + "\\n" * 500_000 + '"')
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()

@@ -43,6 +43,7 @@ CALLS = {
     "multipart: a million parameters": ("multipart", b'{"photo":"data:a/b%b,"}' % (b";a=b" * (BODY_BYTES // 4 - 50))),
     "query: a list": ("deep", b'{"f":{"a":%b}}' % just_taken(b"1")),
     "query: a long key before many": ("deep", b'{"f":{"%b":%b}}' % (b"k" * 1_000_000, just_taken(b"1"))),
+    "json: JSON in a text": ("json", b'{"body":"%b","more":1E400}' % (b'{\\"a\\":1},' * (BODY_BYTES // 10 - 50))),
     "query: text": ("deep", b'{"s":"%b"}' % (b"a b" * (BODY_BYTES // 3 - 50))),
 }
 JSON = {
@@ -56,6 +57,9 @@ JSON = {
     "escapes": b'["%b"]' % (b"\\u0001" * (ANSWER_LIMIT // 6 - 10)),
     "halves of characters": b'["%b"]' % (b"\\ud800" * (ANSWER_LIMIT // 6 - 10)),
     "as many values as are filtered": just_taken(b"0.123456"),
+    "white space": b" " * ANSWER_LIMIT,
+    "JSON in a text": b'{"log":"%b"}' % (b'{\\"a\\":1},' * (ANSWER_LIMIT // 10 - 10)),
+    "backslashes before half a character": b'["%b\\ud800"]' % (b"\\\\" * (ANSWER_LIMIT // 2 - 10)),
 }
 ANSWERS = {
     **{f"{name}, cut": Task("answer", answer=body) for name, body in JSON.items()},

@@ -167,7 +167,11 @@ GZIP = b"Content-Encoding: gzip\r\n"
         pytest.param((b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",), "calls itself HTTP/2.0", id="HTTP/2.0"),
         pytest.param((b"HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\nok",), "calls itself HTTP/1.2", id="HTTP/1.2"),
         pytest.param((b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",), "bad Content-Length", id="a bad length"),
-        pytest.param((b"SSH-2.0-OpenSSH_9.2\r\n\r\n",), "no valid HTTP answer", id="another protocol"),
+        pytest.param((b"SSH-2.0-OpenSSH_9.2\r\n\r\n",), "illegal status line$", id="another protocol"),
+        pytest.param(
+            (b"HTTP/1.1 200 OK\r\nX-Your-Key s3cret\r\n\r\n",), "illegal header line$", id="a header without a colon"
+        ),
+        pytest.param((chunked(end=b"s3cret\r\n"),), "illegal chunk header$", id="words for a chunk size"),
         pytest.param((b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000,), "too long", id="an endless header"),
         pytest.param((b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 40_000,), "too long", id="endless headers"),
         pytest.param((b"HTTP/1.1 200 OK\r\n A: a\r\n\r\n",), "no valid HTTP answer", id="a header that starts folded"),
@@ -175,11 +179,23 @@ GZIP = b"Content-Encoding: gzip\r\n"
         pytest.param(
             (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",), "no valid HTTP answer", id="an upgrade"
         ),
-        pytest.param((sized(b"ok", b"Content-Encoding: br\r\n"),), "'br' was not asked for", id="another encoding"),
-        pytest.param((sized(b"ok", b"Content-Encoding: gzip, br\r\n"),), "'br' was not asked for", id="one of two"),
-        pytest.param((sized(b"plain", GZIP),), "packed data of the answer is broken", id="not gzip"),
-        pytest.param((sized(gzip.compress(b"ok")[:-3], GZIP),), "packed data of the answer ends", id="gzip cut short"),
-        pytest.param((sized(gzip.compress(b"ok") + b"x", GZIP),), "packed data of the answer", id="gzip and garbage"),
+        pytest.param(
+            (sized(b"ok", b"Content-Encoding: br\r\n"),),
+            "'br' of the API's answer 200 was not asked for",
+            id="another encoding",
+        ),
+        pytest.param(
+            (sized(b"ok", b"Content-Encoding: gzip, br\r\n"),),
+            "'br' of the API's answer 200 was not asked for",
+            id="one of two",
+        ),
+        pytest.param((sized(b"plain", GZIP),), "packed data of the API's answer 200 is broken", id="not gzip"),
+        pytest.param(
+            (sized(gzip.compress(b"ok")[:-3], GZIP),), "packed data of the API's answer 200 ends", id="gzip cut short"
+        ),
+        pytest.param(
+            (sized(gzip.compress(b"ok") + b"x", GZIP),), "packed data of the API's answer 200", id="gzip and garbage"
+        ),
     ],
 )
 @WARM

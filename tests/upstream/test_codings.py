@@ -79,10 +79,10 @@ def test_any_bytes_come_back(data: bytes, codings: list[str], step: int) -> None
 @pytest.mark.parametrize(
     ("data", "codings", "problem"),
     [
-        (b"?", "br", "content encoding 'br' was not asked for; only gzip and deflate are read"),
-        (b"?", "gzip, zstd", "content encoding 'zstd' was not asked for"),
-        (b"?", "dcb, gzip", "content encoding 'dcb' was not asked for"),
-        (b"?", "compress", "content encoding 'compress' was not asked for"),
+        (b"?", "br", "content encoding 'br' of the answer was not asked for; only gzip and deflate are read"),
+        (b"?", "gzip, zstd", "content encoding 'zstd' of the answer was not asked for"),
+        (b"?", "dcb, gzip", "content encoding 'dcb' of the answer was not asked for"),
+        (b"?", "compress", "content encoding 'compress' of the answer was not asked for"),
         (packed(TEXT, *["gzip"] * 3), "gzip, gzip, gzip", "is packed 3 times, one over the other"),
         (packed(TEXT, "gzip", "gzip"), "gzip, deflate, gzip, deflate", "is packed 4 times"),
         (packed(TEXT, "gzip")[:-3], "gzip", "ends too early"),

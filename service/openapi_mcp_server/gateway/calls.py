@@ -14,7 +14,7 @@ import anyio
 import msgspec
 import trio
 
-from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
+from openapi_mcp_server.aside import OF_ARGUMENTS, OF_CUTS, Aside, is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import Tool
@@ -229,13 +229,14 @@ class Calls:
         """A large answer, or one with a slow filter, is processed in a thread. It waits for its turn
         until the call's deadline. Other calls are served meanwhile."""
         size = len(answered.body)
-        if not is_heavy(size if select is None else select.weight(size)):
+        weight = size * OF_CUTS if 0 < self._serving.result_budget_bytes < size else size
+        if not is_heavy(weight if select is None else max(weight, select.weight(size))):
             return write(select)
         with self._turn(draft):
             made = self._aside.do(lambda: self._whole(write(select), draft), draft.client)
             rendered, draft.encoded = await made
             return rendered
-        if select is not None and not is_heavy(size):
+        if select is not None and not is_heavy(weight):
             return write(select.left_out("too many others are being applied; ask for less, or again later"))
         why = f"the API answered {answered.status}, but {self._why_no_turn()}; ask for less"
         raise Timeout(why, outcome_unknown=True)

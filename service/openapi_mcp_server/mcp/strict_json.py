@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import msgspec
 
+from openapi_mcp_server.grammar import IN_STRING
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, ErrorData, RequestId
 from openapi_mcp_server.pausing import make_way
 
@@ -59,9 +60,7 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-_KEY = re.compile(rb'[ \t\r\n,]*("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
-"""One call into C reads a name and holds the interpreter meanwhile. 4 MB of escapes take 20 ms in this form, and took
-300 ms as a choice between a character and an escape."""
+_KEY = re.compile(rf'[ \t\r\n,]*("{IN_STRING}")[ \t\r\n]*:[ \t\r\n]*'.encode(), re.DOTALL)
 _SPACE = b" \t\r\n"
 _END = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 _id: msgspec.json.Decoder[RequestId] = msgspec.json.Decoder(str | int)

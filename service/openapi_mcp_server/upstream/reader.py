@@ -36,6 +36,9 @@ BETWEEN_BYTES = 10 * 1024 * 1024 + _PACKED_EXTRA
 """The most bytes that are still compressed after the outer coding: 64 kB could become 64 MB."""
 
 
+_OF = "the answer"
+
+
 class AnswerReader:
     """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. If its declared
     length exceeds the limit, it is full from the first piece on, unless its beginning is useful. ``room``: the counted
@@ -60,7 +63,7 @@ class AnswerReader:
         self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
-        self._inflater = inflater(", ".join(self.values("content-encoding")))
+        self._inflater = inflater(", ".join(self.values("content-encoding")), f"the API's answer {self.status}")
         self._packed = 0
 
     def values(self, name: str) -> list[str]:
@@ -142,11 +145,12 @@ class Inflater:
     """Undoes one coding piece by piece. Members of gzip may follow one another (RFC 1952 section 2.2).
 
     ``outer`` undoes the coding that was applied after this one. ``may_be_bare``: without the frame of zlib, as some
-    servers send deflate (RFC 9110 section 8.4.1.2).
+    servers send deflate (RFC 9110 section 8.4.1.2). ``of``: the name of the answer in errors.
     """
 
-    def __init__(self, outer: Inflater | None = None, *, may_be_bare: bool = False) -> None:
+    def __init__(self, outer: Inflater | None = None, *, may_be_bare: bool = False, of: str = _OF) -> None:
         self._outer = outer
+        self._of = of
         self._may_be_bare = may_be_bare
         self._between = 0
         self._member: zlib._Decompress | None = None
@@ -160,7 +164,7 @@ class Inflater:
         for piece in self._outer.unpacked(packed):
             self._between += len(piece)
             if self._between > BETWEEN_BYTES:
-                raise _broken(f"is packed twice, and more than {BETWEEN_BYTES:,} bytes the second time")
+                raise _broken(self._of, f"is packed twice, and more than {BETWEEN_BYTES:,} bytes the second time")
             yield from self._inflated(piece)
 
     def _inflated(self, packed: bytes) -> Iterator[bytes]:
@@ -173,7 +177,7 @@ class Inflater:
             try:
                 decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
-                raise _broken(f"is broken: {error}") from error
+                raise _broken(self._of, f"is broken: {error}") from error
             yield decoded
             if self._member.eof:
                 packed, self._member = self._member.unused_data, None
@@ -185,7 +189,7 @@ class Inflater:
     def _next_member(self, first: int) -> zlib._Decompress:
         self._members += 1
         if self._members > MEMBERS_LIMIT:
-            raise _broken(f"has more than {MEMBERS_LIMIT} members")
+            raise _broken(self._of, f"has more than {MEMBERS_LIMIT} members")
         is_bare = self._may_be_bare and not _is_framed(first)
         return zlib.decompressobj(_BARE_DEFLATE if is_bare else _GZIP_OR_ZLIB)
 
@@ -194,7 +198,7 @@ class Inflater:
         if self._outer is not None:
             self._outer.finish()
         if self._member is not None:
-            raise _broken("ends too early")
+            raise _broken(self._of, "ends too early")
 
 
 def _is_framed(first: int) -> bool:
@@ -203,11 +207,11 @@ def _is_framed(first: int) -> bool:
     return first == 0x1F or (first & 0x0F == zlib.DEFLATED and first >> 4 <= zlib.MAX_WBITS - 8)
 
 
-def _broken(problem: str) -> BadResponse:
-    return BadResponse(f"the packed data of the answer {problem}", outcome_unknown=True)
+def _broken(of: str, problem: str) -> BadResponse:
+    return BadResponse(f"the packed data of {of} {problem}", outcome_unknown=True)
 
 
-def inflater(content_encoding: str) -> Inflater | None:
+def inflater(content_encoding: str, of: str = _OF) -> Inflater | None:
     """The inflater for a body with these codings, in the order in which they were applied (RFC 9110 section 8.4). None
     for a body without codings.
 
@@ -220,11 +224,11 @@ def inflater(content_encoding: str) -> Inflater | None:
     made: Inflater | None = None
     for name in reversed(codings):
         if name not in _CODINGS:
-            problem = f"the answer's content encoding {name[:40]!r} was not asked for; only gzip and deflate are read"
+            problem = f"the content encoding {name[:40]!r} of {of} was not asked for; only gzip and deflate are read"
             raise BadResponse(problem, outcome_unknown=True)
-        made = Inflater(made, may_be_bare=name == "deflate")
+        made = Inflater(made, may_be_bare=name == "deflate", of=of)
     if len(codings) > MOST_CODINGS:
-        raise _broken(f"is packed {len(codings)} times, one over the other; at most {MOST_CODINGS} are undone")
+        raise _broken(of, f"is packed {len(codings)} times, one over the other; at most {MOST_CODINGS} are undone")
     return made
 
 

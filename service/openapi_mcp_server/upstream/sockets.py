@@ -18,7 +18,7 @@ from typing import Protocol
 import trio
 
 _REASON_LIMIT = 200
-"""Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
+"""Characters of a library's words in an error of ours."""
 _UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
 """OpenSSL's X509_V_ERR_ codes for a chain that ends nowhere: DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN,
 UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE."""
@@ -133,7 +133,7 @@ def _words(first: BaseException) -> str:
     if isinstance(first, ssl.SSLError) and first.reason:
         return first.reason.replace("_", " ").lower()  # without the line of the C source
     if not isinstance(first, OSError) or isinstance(first, ssl.SSLError) or not first.errno:
-        return str(first).replace("bytearray(b", "(")  # h11 quotes what it does not understand as Python does
+        return str(first).partition(": bytearray(")[0]  # h11 quotes what it does not understand, perhaps a secret
     return str(first.strerror) if isinstance(first, socket.gaierror) else os.strerror(first.errno)
 
 

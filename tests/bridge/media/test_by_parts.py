@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import msgspec
@@ -17,6 +18,7 @@ from openapi_mcp_server.bridge.media.by_parts import (
     holds,
     items,
     take_apart,
+    without_escapes,
     without_space,
 )
 
@@ -165,6 +167,13 @@ def test_a_name_that_is_twice_in_a_large_object_is_found():
     exact_json.decode(text)
     with pytest.raises(ValueError, match="twice"):
         exact_json.decode(text[:-1] + b',"id":2}')
+
+
+@given(st.lists(st.sampled_from(["\\", '"', "a", "é", "\\u0022"]), max_size=8), st.integers(0, 12))
+def test_a_text_without_escapes_has_the_same_strings(pieces, at):
+    value = ["x" * (PART_BYTES - at) + "".join(pieces) * 3, "".join(pieces)]
+    left = without_escapes(msgspec.json.encode(value))
+    assert [*re.findall(rb'"([^"]*)"', left)] == [each.replace("\\", "").replace('"', "").encode() for each in value]
 
 
 def test_a_large_text_that_is_compact_is_passed_on_and_not_copied() -> None:

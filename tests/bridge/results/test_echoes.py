@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from answers import answer
-from openapi_mcp_server.bridge.results.echoes import without_secrets
+from answers import answer, texts, tool
+from openapi_mcp_server.bridge.results.echoes import SEARCHED_BYTES, concealed, without_secrets
+from openapi_mcp_server.bridge.results.result import render
 
 KEY = "k3y/of=ours+1"
 ESCAPED = "k3y%2Fof%3Dours%2B1"
@@ -31,6 +35,58 @@ def test_a_failure_that_repeats_a_credential_is_told_without_it(said: str, told:
 def test_one_that_another_begins_with_is_hidden_in_whole() -> None:
     said = answer(f"{KEY}-of-{KEY}".encode(), status=401)
     assert without_secrets(said, (KEY, f"{KEY}-of-")).body == b"[redacted]" * 2
+
+
+BASE64 = "tok/A+b9&x=Zq1-_~.7Q=="
+WRITERS = {
+    "Handlebars": BASE64.replace("&", "&amp;").replace("=", "&#x3D;").replace("/", "&#x2F;"),
+    "Go's templates": BASE64.replace("&", "&amp;").replace("+", "&#43;"),
+    "XML in decimals": "".join(f"&#{ord(sign)};" for sign in BASE64),
+    "JSON in escapes alone": "".join(f"\\u{ord(sign):04x}" for sign in BASE64),
+    "OWASP's JSON": BASE64.replace("&", "\\u0026").replace("/", "\\/").replace("+", "\\u002b").replace("-", "\\u002D"),
+    "JSON in JSON": BASE64.replace("/", "\\\\/"),
+    "an address": "tok%2FA%2Bb9%26x%3DZq1-_%7E.7Q%3D%3D",
+    "an address in an address": "tok%252FA%252Bb9%2526x%253DZq1-_~.7Q%253D%253D",
+    "an address in octets alone": "".join(f"%{ord(sign):02x}" for sign in BASE64),
+    "a page in a page": BASE64.replace("&", "&amp;amp;").replace("=", "&amp;#x3D;"),
+}
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "application/problem+json", "text/plain"])
+@pytest.mark.parametrize("written", WRITERS.values(), ids=WRITERS)
+def test_no_writer_of_errors_brings_a_credential_to_the_model(written: str, content_type: str) -> None:
+    body = f'{{"title":"no key {written}!"}}' if content_type.endswith("json") else f"<p>no key {written}!</p>"
+    said = without_secrets(answer(body.encode(), content_type, status=400), (BASE64,))
+    (told,) = texts(render(tool(), said))
+    assert "no key [redacted]!" in told
+    assert BASE64 not in told
+
+
+def test_a_credential_in_utf_16_is_hidden() -> None:
+    said = without_secrets(answer(f"no key {BASE64}!".encode("utf-16"), "text/plain", status=400), (BASE64,))
+    assert BASE64 not in "".join(texts(render(tool(), said)))
+
+
+def test_a_reason_phrase_that_repeats_a_credential_is_told_without_it() -> None:
+    said = msgspec.structs.replace(answer(b"", status=400), reason=f"No key {KEY}")
+    assert without_secrets(said, (KEY,)).reason == "No key [redacted]"
+
+
+def test_a_long_body_is_searched_as_far_as_it_is_told_of() -> None:
+    beyond = b"x" * SEARCHED_BYTES + KEY.encode()
+    assert without_secrets(answer(beyond, status=500), (KEY,)).body == beyond
+    left = without_secrets(answer(KEY.encode() * (SEARCHED_BYTES // 4), status=500), (KEY,)).body
+    assert KEY.encode() not in left
+
+
+@given(st.binary(max_size=40), st.binary(max_size=12))
+def test_any_bytes_are_looked_through(text: bytes, secret: bytes) -> None:
+    assert (concealed(text, [secret]) == text) or b"[redacted]" in concealed(text, [secret])
+
+
+@given(st.text(max_size=20), st.sampled_from([BASE64, KEY, "two words & more"]), st.text(max_size=20))
+def test_nothing_else_is_lost(before: str, secret: str, after: str) -> None:
+    assert concealed(f"{before}{secret}{after}".encode(), [secret.encode()]) == f"{before}[redacted]{after}".encode()
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])

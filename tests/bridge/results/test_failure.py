@@ -148,6 +148,23 @@ def test_an_error_excerpt_is_at_most_2_kb() -> None:
     assert len(text.encode()) < 2_200
 
 
+def test_control_characters_of_an_error_do_not_reach_a_terminal() -> None:
+    body = b'{"title":"a\\u001b[31mred\\u0000\\u202e","detail":"one\\ntwo"}'
+    (text,) = texts(render(tool(), answer(body, "application/problem+json", status=422)))
+    assert text.endswith("a[31mred: one\ntwo")
+
+
+def test_a_page_without_text_is_told_by_its_title() -> None:
+    page = b"<html><head><title>Down for\n maintenance &amp; back</title></head><body><script>x</script></body></html>"
+    (text,) = texts(render(tool(), answer(page, "text/html", status=503)))
+    assert text.splitlines()[1] == "Down for maintenance & back"
+
+
+def test_the_size_of_a_body_that_is_not_shown_is_that_of_the_whole() -> None:
+    (text,) = texts(render(tool(), answer(PNG * 20_000, "image/png", status=404)))
+    assert "Its body is 200,000 bytes of image/png." in text
+
+
 TRACE = "at a.b.C(C.java)" * 400
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES
 from openapi_mcp_server.bridge.results import redaction
 
 SECRET = "s3cret-value"
@@ -105,6 +106,26 @@ def test_of_two_members_of_one_name_the_first_hides_nothing(rule, body, left):
 def test_events_are_looked_into_one_by_one(body, left):
     text = redaction.of(["key"]).applied(answered(body.encode(), "text/event-stream; charset=utf-8"))[0].body.decode()
     assert (text, SECRET in text) == (left, False)
+
+
+@given(st.lists(st.sampled_from(["", "data: x", "id: 1", ":", 'data: {"key":"s3cret-value"}', "event: key", "data:"])))
+def test_many_events_are_looked_into_as_each_one_is(blocks):
+    body = "\n\n".join(blocks)
+    found = redaction.of(["key"])
+    alone = [found.applied(answered(block.encode(), "text/event-stream"))[0].body for block in blocks]
+    left = found.applied(answered(body.encode(), "text/event-stream"))[0].body
+    assert [line for line in left.split(b"\n") if line] == [
+        line for each in alone for line in each.split(b"\n") if line
+    ]
+
+
+@pytest.mark.parametrize("at", range(PART_BYTES - 12 * 13, PART_BYTES + 13, 13))
+@pytest.mark.parametrize(
+    "name", ["password", "&#112;&#97;&#115;&#115;&#119;&#111;&#114;&#100;", "p\0a\0s\0s\0w\0o\0r\0d"]
+)
+def test_a_name_in_two_parts_of_a_large_text_is_found(name, at):
+    text, _ = hidden(["password"], b"x" * at + name.encode() + b"=s3cret-value" + b"x" * PART_BYTES)
+    assert SECRET.encode() not in text
 
 
 def test_names_of_every_alphabet_are_hidden():

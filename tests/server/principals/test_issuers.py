@@ -127,6 +127,23 @@ def judged(web, story, **settings):
     run(main)
 
 
+def test_members_of_a_key_that_are_null_are_not_there():
+    written = key("Ed25519/a").as_dict(private=False) | {"kid": None, "alg": None, "use": None, "key_ops": None}
+    web = pages("a") | {f"{NAME}/jwks": (200, msgspec.json.encode({"keys": [written]}))}
+
+    async def story(outcome):
+        assert (
+            await outcome(
+                signed(
+                    {"alg": "Ed25519"}, {"iss": NAME, "sub": "ann", "aud": "us", "exp": FAR}, key("Ed25519/a")
+                ).encode()
+            )
+            == "ann"
+        )
+
+    judged(Web(web), story)
+
+
 def test_keys_that_change_are_known_soon_and_those_that_are_withdrawn_no_longer():
     web = Web(pages("one"))
 

@@ -193,6 +193,28 @@ def test_an_endpoint_that_fails_costs_its_calls_an_error_and_is_left_alone_for_a
     run()
 
 
+@with_servers
+async def test_a_refusal_with_status_200_is_told_with_its_reason(
+    api: Answering, endpoint: Answering, upstream: Any
+) -> None:
+    escaped = CLIENT_SECRET.replace("t", "\\u0074")
+    said = b'{"error":"incorrect_client_credentials","error_description":"%b is wrong"}' % escaped.encode()
+    endpoint.handler = lambda _: sized(said)
+    with pytest.raises(CredentialError, match=r"answered 200 \(incorrect_client_credentials: … is wrong\)") as caught:
+        await Caller(oauth2(endpoint.url), api.origin, upstream).call()
+    assert not caught.value.transient
+
+
+@pytest.mark.parametrize("said", [b'"token_type":null', b'"token_type":""', b'"token_type":"Bearer "', b'"scope":null'])
+def test_a_token_without_a_type_of_its_own_is_a_bearer_token(said: bytes) -> None:
+    @with_servers
+    async def run(api: Answering, endpoint: Answering, upstream: Any) -> None:
+        endpoint.handler = lambda _: sized(b'\xef\xbb\xbf{"access_token":"t1",%b}' % said)
+        assert (await Caller(oauth2(endpoint.url), api.origin, upstream).call()).status == 200
+
+    run()
+
+
 @pytest.mark.parametrize("status", [b"429 Too Many Requests", b"503 Busy"])
 def test_an_endpoint_says_when_it_may_be_asked_again(status: bytes) -> None:
     @with_servers

@@ -28,6 +28,8 @@ _PIECE = 48 * 1024
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _BETWEEN_ITEMS = {b"{": b"},{", b"[": b"],[", b'"': b'","'}
 """The text between two items by the first byte of an item; other items have only a comma."""
+_AFTER_BACKSLASH = re.compile(rb"(?:(?<=\\)\\*+.)?", re.DOTALL)
+"""From a place after a backslash to the end of what may be escaped there; elsewhere nothing."""
 _TRIES = 8
 """The most places that are tried, since each may be within a row or within a text."""
 _ENDS = {b"]": b"[", b"]}": b'{"":[', b"]}}": b'{"":{"":['}
@@ -70,6 +72,21 @@ def finds(pattern: re.Pattern[bytes], text: bytes, longest: int) -> bool:
 def part_starts(text: bytes) -> Iterator[int]:
     """The offsets of parts of `PART_BYTES`; makes way for others before each."""
     return in_turns(range(0, len(text), PART_BYTES), 1)
+
+
+def without_escapes(text: bytes) -> bytes:
+    """A JSON text without its escaped backslashes and quotation marks, in which a string ends at the next one. To look
+    for its end among 3 million escapes takes 200 ms."""
+    if not holds(text, b"\\"):
+        return text
+    pieces, start = [], 0
+    while start < len(text):
+        make_way()
+        found = _AFTER_BACKSLASH.match(text, min(start + PART_BYTES, len(text)))
+        end = found.end() if found else len(text)  # it always is
+        pieces.append(text[start:end].replace(b"\\\\", b"").replace(b'\\"', b""))
+        start = end
+    return b"".join(pieces)
 
 
 def decode_by_parts(data: bytes | msgspec.Raw, levels: int = 3, decode: Decode = decode) -> Any:  # noqa: ANN401 - any JSON value

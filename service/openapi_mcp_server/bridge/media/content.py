@@ -16,9 +16,9 @@ import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
-from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, part_starts, short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import is_html, is_json, is_xml, row
-from openapi_mcp_server.grammar import TOKEN, essence
+from openapi_mcp_server.grammar import TOKEN, any_number_of, essence
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,
@@ -36,7 +36,7 @@ _HTML_DECLARATION = re.compile(rb"""<meta\s[^<>]{0,200}?charset=["']?([a-z0-9._-
 _HTML_START = 1024
 """The bytes within which a page must declare its charset (HTML Standard, 4.2.5.4)."""
 _HALF_PAIR = re.compile(
-    rb"(?<!\\)((?:\\\\)*)\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"(?<!\\)((?:\\\\){0,1000})\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
 )
 """The escape of half a surrogate pair that stands alone, after any escaped backslashes."""
@@ -58,7 +58,8 @@ _ZEROS = {
     b"\0\xff": "utf-16be",
 }
 """Charsets by the zeros among the first bytes."""
-_BLANK = re.compile(rb"(?>(?:[ \t\r\n\0]|\xef\xbb\xbf|\xfe\xff|\xff\xfe)*)")
+_BLANK = re.compile(any_number_of(r"[ \t\r\n\0]++|\xef\xbb\xbf|\xfe\xff|\xff\xfe").encode("latin-1"))
+_BLANK_STARTS = b" \t\r\n\0\xef\xfe\xff"
 _OBJECT_OR_LIST = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,64}[{\[]")
 _TYPE_SHOWN = 100
 """The most characters of a media type in a note."""
@@ -90,7 +91,10 @@ class AnswerContent(msgspec.Struct, frozen=True, gc=False):
 
 def is_blank_json(response: HttpResponse) -> bool:
     """Whether a body that claims to be JSON is only white space in some Unicode charset."""
-    return _BLANK.fullmatch(response.body) is not None and is_json(response.header("content-type") or "")
+    body = response.body
+    if body[:1] not in _BLANK_STARTS or not is_json(response.header("content-type") or ""):
+        return False
+    return all(_BLANK.fullmatch(body, start, start + PART_BYTES) for start in part_starts(body))
 
 
 def read(response: HttpResponse, uri: str, *, json_by_any_name: bool = False) -> AnswerContent:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts, finds
+from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts, finds, without_escapes
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
+from openapi_mcp_server.grammar import IN_STRING
 from openapi_mcp_server.openapi.text.json_text import depth
 from openapi_mcp_server.pausing import in_turns, make_way
 
@@ -35,7 +36,8 @@ _ENTRIES = 100
 _HIDING = re.compile(rb"[ \t\r\n]:|\\u00(?:22|3[aA])")
 """White space before a colon, and escapes of `":` in a string, which `_names` does not count."""
 _SIGN_BYTES = 6
-_STRING_OR_NAME = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?([ \t\r\n]*+:)?', re.DOTALL)
+_STRING_OR_NAME = re.compile(rb'"[^"]*+"?([ \t\r\n]*+:)?')
+"""In a text `without_escapes`."""
 _STRINGS_AT_ONCE = 500
 """The number of strings between two pauses: 0.1 ms."""
 
@@ -75,7 +77,8 @@ def _names(text: bytes) -> int:
 
 def _names_one_by_one(text: bytes) -> int:
     """The exact number of member names, with any text in strings and any white space before colons."""
-    return sum(found.lastindex is not None for found in in_turns(_STRING_OR_NAME.finditer(text), _STRINGS_AT_ONCE))
+    found = _STRING_OR_NAME.finditer(without_escapes(text))
+    return sum(each.lastindex is not None for each in in_turns(found, _STRINGS_AT_ONCE))
 
 
 def encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -91,7 +94,7 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _EXPONENT = re.compile(rb"E[+-][0-9]+(?:[,\]}]|\Z)")
 """The end of a number with an exponent, or similar text; base64 has none."""
-_NUMBER_OR_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|(-?[0-9.]+)(?:E([+-])([0-9]+))?', re.DOTALL)
+_NUMBER_OR_TEXT = re.compile(rf'"{IN_STRING}"?|(-?[0-9.]+)(?:E([+-])([0-9]+))?'.encode(), re.DOTALL)
 
 
 def _plainly(found: re.Match[bytes]) -> bytes:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from openapi_mcp_server.bridge.media.by_parts import count
+from openapi_mcp_server.bridge.media.by_parts import count, without_escapes
+from openapi_mcp_server.grammar import IN_STRING, any_number_of
 from openapi_mcp_server.pausing import in_turns
 
 MAX_VALUES = 200_000
@@ -21,8 +22,9 @@ _AT_ONCE = 500
 """The number of signs between two pauses: 0.1 ms."""
 _TOKENS = 100_000
 """The most tokens of one array or object that are read one by one."""
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
-_SIGN = re.compile(rf"{_STRING}|([,:\[{{])".encode(), re.DOTALL)
+_STRING = rf'"{IN_STRING}"?'
+_SIGN = re.compile(rb'"[^"]*+"?|([,:\[{])')
+"""A string, or a sign, in a text `without_escapes`."""
 _LEVELS = 5
 """The levels of nesting that a single match skips."""
 
@@ -31,9 +33,9 @@ def _passed_over() -> str:
     """A pattern for containers up to `_LEVELS` deep. It is possessive throughout, so each level reads a byte at most
     once."""
     inside = rf"[^\[\]{{}}\"]++|{_STRING}"
-    container = rf"[\[{{](?>(?:{inside})*)[\]}}]"
+    container = rf"[\[{{]{any_number_of(inside)}[\]}}]"
     for _ in range(_LEVELS - 1):
-        container = rf"[\[{{](?>(?:{inside}|{container})*)[\]}}]"
+        container = rf"[\[{{]{any_number_of(f'{inside}|{container}')}[\]}}]"
     return container
 
 
@@ -52,13 +54,14 @@ class Entry(NamedTuple):
     value: memoryview
 
 
-def is_large(data: bytes) -> bool:
-    """Whether a JSON text has more than `MAX_VALUES` values and names."""
-    if len(data) <= MAX_VALUES or _signs(data) < MAX_VALUES:
+def is_large(data: bytes, most: int = MAX_VALUES) -> bool:
+    """Whether a JSON text holds more than ``most`` values and names."""
+    if len(data) <= most or _signs(data) < most:
         return False
-    left = MAX_VALUES
-    for found in in_turns(_SIGN.finditer(data), _AT_ONCE):  # signs in strings do not count, and some tables have many
-        if found.lastindex:
+    left = most
+    found = _SIGN.finditer(without_escapes(data))  # signs in strings do not count, and a table may have many
+    for each in in_turns(found, _AT_ONCE):
+        if each.lastindex:
             left -= 1
             if not left:
                 return True

@@ -8,8 +8,9 @@ never cut: half of one is useless, and `content.ANSWER_LIMIT` limits it.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, count, islice
 
 import msgspec
 
@@ -21,8 +22,10 @@ from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results import detail
 from openapi_mcp_server.bridge.results.next_page import Next, counted, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
+from openapi_mcp_server.grammar import any_number_of
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 from openapi_mcp_server.openapi.pointers import escaped
+from openapi_mcp_server.pausing import make_way
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
@@ -45,7 +48,9 @@ _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
 _WHOLE_CHARACTERS = re.compile(
-    r"(?>(?:[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4})*)"
+    any_number_of(
+        r"[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4}"
+    )
 )
 """The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
 
@@ -237,6 +242,7 @@ def _length(inside: bytes) -> int:
     """Characters of a JSON string. Piece by piece: one emoji makes every character of a text take four bytes."""
     length = start = 0
     while whole := _whole_characters(inside[start : start + _PIECE]):
+        make_way()
         length += len(_string(f'"{whole}"'))
         start += len(whole.encode())
     return length
@@ -303,10 +309,13 @@ def _share(sizes: Sequence[int], room: int) -> int:
 
 
 def _cut_array(value: bytes, room: int, path: Path, cuts: list[Cut]) -> bytes:
-    items = [*by_parts.items(value)]
-    kept = _first(((b"", str(index), item) for index, item in enumerate(items)), room, path, cuts)
-    if len(kept) < len(items):
-        cuts.append(Cut(path, len(kept), len(items), "items"))
+    numbers = count()
+    items = ((b"", str(index), item) for item, index in zip(by_parts.items(value), numbers, strict=False))
+    kept = _first(items, room, path, cuts)
+    deque(items, maxlen=0)  # the rest is counted, and not kept: 70 bytes for each item
+    total = next(numbers)
+    if len(kept) < total:
+        cuts.append(Cut(path, len(kept), total, "items"))
     return b"[%b]" % b",".join(kept)
 
 

@@ -13,10 +13,13 @@ import msgspec
 
 from openapi_mcp_server.bridge.media.by_parts import take_apart
 from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
+from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.pausing import in_turns
 
 DETAIL_BYTES = 1024 * 1024
-"""The most bytes of an answer whose rows are shortened: a tenth of a second. A longer answer loses rows."""
+DETAIL_VALUES = 50_000
+"""The most bytes, and the most values and names, of an answer whose rows are shortened: a tenth of a second. A larger
+answer loses rows. A hundred issues of GitHub have 1 MB and 24,000."""
 _LONG, _SHORT = 300, 80
 """Characters of a text that is kept, at first and at last."""
 _LEAST_ROWS = 2
@@ -49,7 +52,7 @@ class Reduced(NamedTuple):
 
 def reduced(whole: bytes, room: int) -> Reduced | None:
     """The answer in ``room`` bytes, or as small as less detail makes it; None if it has no rows."""
-    if len(whole) > DETAIL_BYTES:
+    if len(whole) > DETAIL_BYTES or is_large(whole, DETAIL_VALUES):
         return None
     tree = _tree(msgspec.Raw(whole))
     rows = max(_lists(tree), key=_size, default=None)

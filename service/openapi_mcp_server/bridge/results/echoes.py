@@ -8,9 +8,8 @@ caller its keys, there is REDACT.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import quote, quote_plus
 
 import msgspec
 
@@ -19,59 +18,105 @@ from openapi_mcp_server.bridge.results.redaction import HIDDEN
 
 LEAST_CHARACTERS = 8
 """A shorter credential may be a word of any answer. Hiding it would reveal it by the missing word."""
+SEARCHED_BYTES = 72 * 1024
+"""Bytes of a failure's body that are searched: somewhat more than is read of one."""
 _UNESCAPED = re.compile("[A-Za-z0-9]*")
-_PERCENT = re.compile("%[0-9A-F]{2}")
-_ESCAPED = tuple(
-    str.maketrans(each)
-    for each in (
-        {"/": "\\/"},  # PHP
-        {sign: f"\\u{ord(sign):04x}" for sign in "&<>"},  # Go
-        {sign: f"\\u{ord(sign):04x}" for sign in "&<>='"},  # Gson
-        {sign: f"\\u{ord(sign):04X}" for sign in "&<>+'`"},  # System.Text.Json
-    )
+_ESCAPE = re.compile(
+    rb"%(?:25){0,3}(?P<octet>[0-9A-Fa-f]{2})"
+    rb"|\\{1,4}(?:u(?P<unit>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2})|(?P<sign>[\"'/\\]))"
+    rb"|&(?:amp;){0,3}(?:#[xX]0{0,6}(?P<hex>[0-9A-Fa-f]{1,5})|#0{0,6}(?P<decimal>[0-9]{1,6})|(?P<name>amp|lt|gt|quot|apos));"
+    rb"|\0"
 )
-"""Characters that JSON writers escape without need; base64 has three of them."""
+"""A character as addresses, JSON, HTML and XML may write it, also within one another; the NUL is of UTF-16. Handlebars
+writes ``&#x3D;`` for the ``=`` of base64, Go's templates ``&#43;`` for its ``+``. Each repetition has a bound, so that
+a text is searched in linear time."""
+_NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
 
 
 def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
-    """The answer without the values of ``secrets``, in the spellings that addresses and JSON have for them."""
-    for unescaped, spellings in _sought(secrets):
-        if any(_found(answer, unescaped)):
-            for spelling in spellings:
-                answer = _without(answer, spelling)
-    return answer
+    """The answer without the values of ``secrets``, in the spellings that addresses, JSON and pages have for them.
+
+    If one is in a long body, only the part that was searched is left of it."""
+    sought = _sought(secrets)
+    if not sought:
+        return answer
+    reason, headers, body = answer.reason, answer.headers, answer.body
+    head = "\n".join([reason, *[value for _, value in headers]])
+    if any(piece in head for piece, _ in sought):
+        reason = _line(reason, sought)
+        headers = tuple((name, _line(value, sought)) for name, value in headers)
+    if answer.status >= 300 and body:
+        searched = body[:SEARCHED_BYTES]
+        left = concealed(searched, [each for _, each in sought])
+        body = body if left == searched else left
+    if (reason, headers) == (answer.reason, answer.headers) and body is answer.body:
+        return answer
+    return msgspec.structs.replace(answer, reason=reason, headers=headers, body=body)
+
+
+def _line(text: str, sought: Iterable[tuple[str, bytes]]) -> str:
+    return concealed(text.encode("latin-1"), [each for _, each in sought]).decode("latin-1")
 
 
 @lru_cache(maxsize=32)
-def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """A piece that all spellings of a secret share, and the spellings. An answer is first searched for that piece. A
-    number is not hidden: the JSON would be broken, and ids are numbers, too. Long secrets come first, since one may
-    begin with another."""
+def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+    """The secrets that are hidden, each after a piece that a header has if it has the secret. A number is not hidden:
+    the JSON would be broken, and ids are numbers, too."""
     hidden = [each for each in secrets if len(each) >= LEAST_CHARACTERS and not each.replace(".", "").isdigit()]
-    hidden.sort(key=len, reverse=True)
-    return tuple((max(_UNESCAPED.findall(each), key=len), tuple(dict.fromkeys(_spelt(each)))) for each in hidden)
+    return tuple((max(_UNESCAPED.findall(each), key=len), each.encode()) for each in hidden)
 
 
-def _spelt(secret: str) -> Iterator[str]:
-    yield secret
-    for escaped in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        yield escaped
-        yield _PERCENT.sub(lambda found: found[0].lower(), escaped)
-    written = msgspec.json.encode(secret).decode()[1:-1]
-    yield written
-    yield from map(written.translate, _ESCAPED)
+def concealed(text: bytes, secrets: Iterable[bytes], mark: bytes = HIDDEN.encode()) -> bytes:
+    """The text with ``mark`` in place of each secret, however it is spelt."""
+    plain, origins = _unescaped(text)
+    spans = sorted(
+        (origins[start], origins[start + len(sought)])
+        for secret in secrets
+        for sought in {_unescaped(secret)[0], _unescaped(secret.replace(b" ", b"+"))[0]}
+        for start in _places(plain, sought)
+    )
+    kept, at = [], 0
+    for start, end in spans:
+        if start >= at:
+            kept += [text[at:start], mark]
+        at = max(at, end)
+    return b"".join([*kept, text[at:]]) if spans else text
 
 
-def _found(answer: HttpResponse, text: str) -> tuple[bool, bool]:
-    """Whether a text is in the headers, and whether it is in a body that is searched."""
-    in_headers = any(text in value for _, value in answer.headers)
-    return in_headers, answer.status >= 300 and text.encode() in answer.body
+def _unescaped(text: bytes) -> tuple[bytes, list[int]]:
+    """The text without escapes, and where each of its bytes begins in ``text``, the end included."""
+    pieces: list[bytes] = []
+    origins: list[int] = []
+    at = 0
+    for found in _ESCAPE.finditer(text):
+        meant = _meant(found)
+        pieces += [text[at : found.start()], meant]
+        origins += range(at, found.start())
+        origins += [found.start()] * len(meant)
+        at = found.end()
+    origins += range(at, len(text) + 1)
+    return b"".join([*pieces, text[at:]]), origins
 
 
-def _without(answer: HttpResponse, spelling: str) -> HttpResponse:
-    in_headers, in_body = _found(answer, spelling)
-    if not in_headers and not in_body:
-        return answer
-    headers = tuple((name, value.replace(spelling, HIDDEN)) for name, value in answer.headers)
-    body = answer.body.replace(spelling.encode(), HIDDEN.encode()) if in_body else answer.body
-    return msgspec.structs.replace(answer, headers=headers, body=body)
+def _meant(escape: re.Match[bytes]) -> bytes:
+    kind, written = escape.lastgroup, escape[escape.lastgroup or 0]
+    match kind:
+        case "octet":
+            return bytes([int(written, 16)])
+        case "unit" | "byte" | "hex":
+            return chr(int(written, 16)).encode("utf-8", "surrogatepass")
+        case "decimal":
+            return chr(int(written)).encode("utf-8", "surrogatepass")
+        case "name":
+            return _NAMED[written]
+        case "sign":
+            return written
+        case _:
+            return b""
+
+
+def _places(plain: bytes, sought: bytes) -> Iterable[int]:
+    start = plain.find(sought) if sought else -1
+    while start >= 0:
+        yield start
+        start = plain.find(sought, start + len(sought))

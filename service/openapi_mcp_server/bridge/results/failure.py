@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -12,6 +13,7 @@ from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.table import is_html
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.results import answer_headers
+from openapi_mcp_server.bridge.text import visible
 from openapi_mcp_server.mcp.messages import TextContent
 
 EXCERPT_LIMIT = 2_000
@@ -22,6 +24,7 @@ _LEVELS = 4
 """The levels of an error's JSON whose members are sorted."""
 _HIDDEN = ("script", "style", "head", "svg", "noscript")
 """Elements without visible text."""
+_TITLE = re.compile(r"<title[^<>]{0,200}>([^<>]{1,500})<", re.IGNORECASE)
 _ADVICE = {
     401: "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
     403: "The credentials configured for this API do not allow this.",
@@ -40,7 +43,7 @@ def explain(tool: Tool, response: HttpResponse) -> str:
     if response.status < 400:
         said.append(_redirect(response))
     else:
-        said.append(excerpt(_readable(response)))
+        said.append(visible(excerpt(_readable(response))))
         own = tool.access.advice if response.status in _ASKS_WHO else ""
         said.append(own or _ADVICE.get(response.status, ""))
         if response.status >= 500 and not tool.is_idempotent:
@@ -78,16 +81,17 @@ def _readable(response: HttpResponse) -> str:
     """The useful part of an error's body; empty if there is none."""
     if not response.body[:_HTML_LIMIT].strip():
         return ""
-    if len(response.body) > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
+    size = len(response.body)
+    if size > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
         response = msgspec.structs.replace(response, body=response.body[:_HTML_LIMIT], cut="")
     body = content.read(response, "", json_by_any_name=True)
     content_type = response.header("content-type") or ""
     if body.json is not None:
         return _problem(body.json, response.status)
     if not isinstance(body.content, TextContent):
-        return f"Its body is {len(response.body)} bytes of {content_type or 'an unstated type'}."
+        return f"Its body is {size:,} bytes of {content_type or 'an unstated type'}."
     if is_html(content_type):
-        return strip_html(body.content.text)
+        return strip_html(body.content.text) or _title(body.content.text)
     return body.content.text.strip()
 
 
@@ -131,12 +135,17 @@ def _shortest_first(compact: bytes, levels: int = _LEVELS) -> bytes:
 
 def _pop_text(members: dict[str, msgspec.Raw], name: str) -> str:
     """Removes a member and returns its text; empty if it is no text."""
-    raw = members.get(name)
-    value = None if raw is None else msgspec.json.decode(raw)
-    if not isinstance(value, str):
+    raw = bytes(members.get(name, b""))
+    if not raw.startswith(b'"'):
         return ""
     del members[name]
-    return value
+    return msgspec.json.decode(raw, type=str)
+
+
+def _title(page: str) -> str:
+    """The title of a page that has no text beside it."""
+    found = _TITLE.search(page[:_HTML_LIMIT])
+    return " ".join(html.unescape(found[1]).split()) if found else ""
 
 
 def strip_html(page: str) -> str:

@@ -15,9 +15,10 @@ from urllib.parse import unquote
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
-from openapi_mcp_server.bridge.media.by_parts import decode_by_parts
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, decode_by_parts, part_starts
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.openapi.text.numbers import encode
+from openapi_mcp_server.pausing import make_way
 
 REDACTED = "openapi-mcp-server/redacted"
 """Key in ``_meta`` for the number of hidden values in an answer."""
@@ -31,6 +32,8 @@ _ESCAPE = re.compile(
     rb"(?:%|\\x|\\u00)([0-9a-fA-F]{2})|&#[xX]0{0,7}([1-9a-fA-F][0-9a-fA-F]?);|&#0{0,7}([1-9][0-9]{0,2});"
 )
 """An escaped character in a form, in YAML, or in XML and HTML."""
+_LONGEST_ESCAPE = 24
+"""Bytes of one: ``&#0000000112;`` with a NUL after each."""
 _BETWEEN_PARAMETERS = re.compile(r"[&?;,<>\s]")
 
 
@@ -83,9 +86,21 @@ class Redaction(msgspec.Struct, frozen=True):
         """Redacts server-sent events one by one. Data that is not JSON is withheld if it has a hidden name."""
         if not self._speaks(body):
             return body, 0
-        unix = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        found = [self._event(block) for block in unix.split(b"\n\n")]
-        return b"\n\n".join(block for block, _ in found), sum(count for _, count in found)
+        return self._some_events(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+
+    def _some_events(self, text: bytes) -> tuple[bytes, int]:
+        """Halves of a text are left out as long as nothing in them speaks of what is hidden: there may be a million
+        events."""
+        make_way()
+        if not self._speaks(text):
+            return text, 0
+        middle = text.find(b"\n\n", len(text) // 2)
+        middle = middle if middle >= 0 else text.rfind(b"\n\n")
+        if middle < 0:
+            return self._event(text)
+        before, hidden = self._some_events(text[:middle])
+        after, more = self._some_events(text[middle + 2 :])
+        return b"%b\n\n%b" % (before, after), hidden + more
 
     def _event(self, block: bytes) -> tuple[bytes, int]:
         every = block.split(b"\n")
@@ -126,8 +141,19 @@ class Redaction(msgspec.Struct, frozen=True):
     def _speaks(self, text: bytes) -> bool:
         """Whether a text may have a hidden name. Keys may have escapes, and a text may have two bytes for each
         character."""
-        lower = text.lower().replace(b"\0", b"")
-        return self.always or b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
+        return self.always or any(map(self._speaks_in, self._parts(text)))
+
+    def _speaks_in(self, part: bytes) -> bool:
+        lower = part.lower().replace(b"\0", b"")
+        return b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
+
+    def _parts(self, text: bytes) -> Iterable[bytes]:
+        """A large text in parts, each with as much of the next one as a name takes that is spelt with escapes. To look
+        through 10 MB in one call takes 300 ms."""
+        if len(text) <= PART_BYTES:
+            return (text,)
+        more = PART_BYTES + _LONGEST_ESCAPE * max(map(len, self.words), default=0)
+        return (text[start : start + more] for start in part_starts(text))
 
     def _spells(self, text: bytes) -> bool:
         if not any(escape in text for escape in _ESCAPING):
@@ -137,11 +163,14 @@ class Redaction(msgspec.Struct, frozen=True):
 
     def _names(self, text: bytes) -> bool:
         """Whether text that is no JSON has a hidden name, or may be the target of a path without names."""
-        plain = text.replace(b"\0", b"")
-        lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
-        if any(word in lower for word in self.words) or self._spells(plain):
+        if any(map(self._names_in, self._parts(text))):
             return True
-        return self.nameless and plain.lstrip()[:1] in (b"{", b"[")
+        return self.nameless and text.lstrip(b"\0 \t\r\n\v\f")[:1] in (b"{", b"[")
+
+    def _names_in(self, part: bytes) -> bool:
+        plain = part.replace(b"\0", b"")
+        lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
+        return any(word in lower for word in self.words) or self._spells(plain)
 
     def _json(self, text: bytes) -> tuple[bytes, int] | None:
         """Redacts JSON; None if it cannot be read. It is encoded again even if nothing is hidden, since only the last

@@ -11,6 +11,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.media.by_parts import decode_by_parts
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.model import OutputContract, Tool
@@ -32,6 +33,7 @@ from openapi_mcp_server.errors import (
 )
 from openapi_mcp_server.mcp.messages import TextContent, ToolResult
 from openapi_mcp_server.openapi.json_schema import Error, Kind, Validator, compiled
+from openapi_mcp_server.openapi.text.numbers import decode_doubles
 
 MISMATCH = "openapi-mcp-server/outputMismatch"
 """Key in ``_meta`` for the reason why an answer's ``structuredContent`` is not as documented."""
@@ -44,6 +46,9 @@ COMPILED_LIMIT = 2_048
 _NOTE = msgspec.json.encode(NOTE)
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 """Methods whose answers are useful for their headers."""
+_EXPLAINING = validation.ERROR_WORK // 10
+"""The work that is spent to find out where an answer does not fit: 10 ms, a tenth of what arguments get. A model can
+mend its arguments, but no answer."""
 _MISMATCH_LIMIT = 300
 """The most characters of a mismatch's description."""
 
@@ -67,7 +72,7 @@ class OutputValidators:
         schema = bytes(contract.schema)
         try:
             validator = self._compiled(schema)
-            value = msgspec.json.decode(structured)
+            value = decode_by_parts(structured, decode=decode_doubles)
             if validation.multiplies(value, schema):
                 raise ValueError("too many alternatives lead to its parts")  # noqa: TRY301
             if validation.compares_too_much(value, schema, structured):
@@ -76,9 +81,9 @@ class OutputValidators:
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = _first_error(validator, validation.affordable(value, schema))
+        first = _first_error(validator, validation.affordable(value, schema, _EXPLAINING))
         if first is None:
-            place = validation.place_of_wrong(value, schema)
+            place = validation.place_of_wrong(value, schema, _EXPLAINING)
             return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
@@ -244,7 +249,7 @@ def _is_readable(json: bytes) -> bool:
     if is_large(json):
         return True
     try:
-        msgspec.json.decode(json)
+        decode_by_parts(json, decode=decode_doubles)
     except ValueError:
         return False
     return True

@@ -48,11 +48,11 @@ class Wrong(NamedTuple):
     parts: tuple[Subschema, ...]
 
 
-def innermost(value: Any, schema: bytes) -> Wrong:  # noqa: ANN401 - any JSON value
+def innermost(value: Any, schema: bytes, work: int = WORK) -> Wrong:  # noqa: ANN401 - any JSON value
     """The innermost wrong part of ``value``, which does not fit ``schema``; its definitions are in ``$defs``."""
     whole = msgspec.json.decode(schema)
     wrong = Wrong((), value, (Subschema((), whole),))
-    way = _Way(whole, schema)
+    way = _Way(whole, schema, work)
     while (below := way.below(wrong)) is not None:
         wrong = below
     return wrong
@@ -61,10 +61,10 @@ def innermost(value: Any, schema: bytes) -> Wrong:  # noqa: ANN401 - any JSON va
 class _Way:
     """One search through a schema, and the cost that is left."""
 
-    def __init__(self, whole: Any, encoded: bytes) -> None:  # noqa: ANN401 - any JSON value
+    def __init__(self, whole: Any, encoded: bytes, work: int) -> None:  # noqa: ANN401 - any JSON value
         self._encoded = encoded
         self._definitions: Mapping[str, Any] = whole.get("$defs", {}) if isinstance(whole, dict) else {}
-        self._work = WORK
+        self._work = work
         self._asked: set[Path] = set()
 
     def below(self, wrong: Wrong) -> Wrong | None:

@@ -49,9 +49,10 @@ definition again, unless the definition is recursive: with 30 definitions that n
 100 s."""
 ERROR_WORK = 4_000
 """The most values times schemas for making errors: about 30 ms."""
-ERROR_VISITS = 2 * ERROR_WORK
-"""The most visits of schemas for making errors; alternatives of alternatives count each time. Schemas that only lead to
-others count, too, although they make no errors."""
+VISITS_OF_WORK = 2
+"""Visits of schemas for each unit of that work, alternatives of alternatives counted as often as they are met. Not all
+make an error: schemas that only lead to others are counted as well."""
+ERROR_VISITS = VISITS_OF_WORK * ERROR_WORK
 QUICK_WORK = 500
 """The most values times schemas for making errors on the event loop: 4 ms."""
 LEAST_SEARCHED = 50
@@ -181,19 +182,19 @@ def _has_choices(schema: bytes) -> bool:
     return b'"anyOf"' in schema or b'"oneOf"' in schema
 
 
-def affordable(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
+def affordable(whole: Any, schema: bytes, work: int = ERROR_WORK) -> Excerpt:  # noqa: ANN401 - any JSON value
     """The part of a value that is searched for errors."""
-    values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).errors)
+    values, most = max(LEAST_SEARCHED, work // weight.of(schema).errors), VISITS_OF_WORK * work
     if not _has_choices(schema):
         return Excerpt(whole, values)
-    visits = Visits(schema, ERROR_VISITS)
+    visits = Visits(schema, most)
     for begun in (Excerpt(whole, values), Excerpt(whole, LEAST_OF_CHOICES)):
-        if visits.of(begun.value, LEVELS) < ERROR_VISITS:
+        if visits.of(begun.value, LEVELS) < most:
             return begun
-    least, most = 0, LEVELS  # the levels that can be afforded lie between
-    while most - least > 1:
-        middle = (least + most) // 2
-        least, most = (middle, most) if visits.of(begun.value, middle) < ERROR_VISITS else (least, middle)
+    least, beyond = 0, LEVELS  # the levels that can be afforded lie between
+    while beyond - least > 1:
+        middle = (least + beyond) // 2
+        least, beyond = (middle, beyond) if visits.of(begun.value, middle) < most else (least, middle)
     return Excerpt(whole, LEAST_OF_CHOICES, least)
 
 
@@ -242,9 +243,9 @@ def _of_innermost(values: dict[str, Any], schema: bytes) -> list[Failure]:
     return found
 
 
-def place_of_wrong(value: Any, schema: bytes) -> str:  # noqa: ANN401 - any JSON value
+def place_of_wrong(value: Any, schema: bytes, work: int = innermost.WORK) -> str:  # noqa: ANN401 - any JSON value
     """The place where a value does not fit, for any error."""
-    return _told(innermost.innermost(value, schema).place)
+    return _told(innermost.innermost(value, schema, work).place)
 
 
 def _told(place: Iterable[str | int]) -> str:

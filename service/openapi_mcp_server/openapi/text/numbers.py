@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import msgspec
@@ -28,5 +29,16 @@ def _spelt(value: object) -> msgspec.Raw:
     raise NotImplementedError(f"no JSON value: {type(value)}")
 
 
+def double(text: str) -> float:
+    """A number as most programs read it. By itself msgspec (0.22) takes 10 µs for a number near the ends of a double's
+    range, such as ``1e300``, so that 1 MB of them is one call of 2 s. As its ``float_hook``, this takes 0.15 µs for
+    each. Raises ValueError for what no double holds."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("Number out of range")
+    return number
+
+
 decode: Any = msgspec.json.Decoder(float_hook=Number).decode
 encode = msgspec.json.Encoder(enc_hook=_spelt).encode
+decode_doubles: Any = msgspec.json.Decoder(float_hook=double).decode

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.openapi.text.numbers import double
 from openapi_mcp_server.server.principals.guard import InvalidToken, MissingScope
 from openapi_mcp_server.settings.inbound import Inbound
 
@@ -62,7 +63,7 @@ class Claims(msgspec.Struct):
 
 
 _header = msgspec.json.Decoder(Header).decode
-_claims = msgspec.json.Decoder(Claims).decode
+_claims = msgspec.json.Decoder(Claims, float_hook=double).decode
 
 
 def header(data: bytes, inbound: Inbound) -> Header:

@@ -6,7 +6,6 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -16,6 +15,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from openapi_mcp_server.bridge.http_messages import request_for
 from openapi_mcp_server.errors import UpstreamError
+from openapi_mcp_server.openapi.text.numbers import decode_doubles
 from openapi_mcp_server.server.principals.guard import CannotVerify
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.sockets import Dialler
@@ -53,10 +53,10 @@ class _Discovered(msgspec.Struct):
 
 class _Jwk(msgspec.Struct):
     kty: str
-    kid: str = ""
-    alg: str = ""
-    use: str = ""
-    crv: str = ""
+    kid: str | None = None
+    alg: str | None = None
+    use: str | None = None
+    crv: str | None = None
     key_ops: list[str] | None = None
 
 
@@ -127,7 +127,7 @@ class Issuer:
             held.key
             for held in self._keys
             if held.about.kty == kind
-            and held.about.alg in {"", algorithm}
+            and held.about.alg in {None, "", algorithm}
             and (not curve or held.about.crv == curve)
             and (kid is None or held.about.kid == kid)
         ]
@@ -198,12 +198,13 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
     try:
         about = msgspec.json.decode(raw, type=_Jwk)
         kind = _KINDS.get(about.kty)
-        if kind is None or about.use not in {"", "sig"} or "verify" not in (about.key_ops or ["verify"]):
+        if kind is None or about.use not in {None, "", "sig"} or "verify" not in (about.key_ops or ["verify"]):
             return None
-        key = kind.import_key(msgspec.json.decode(raw, type=dict[str, Any]))
+        members = {name: value for name, value in decode_doubles(raw).items() if value is not None}
+        key = kind.import_key(members)
         if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
             return None
-    except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError):
+    except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return _Held(about, key, bytes(raw))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -11,8 +12,10 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server.aside import is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
+from openapi_mcp_server.bridge.results.echoes import concealed
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.openapi.text.numbers import decode_doubles
 from openapi_mcp_server.upstream.sockets import Dialler
 
 ASK_SECONDS = 10.0
@@ -20,6 +23,9 @@ ASK_SECONDS = 10.0
 ANSWER_BYTES = 1024 * 1024
 """The most bytes of such an answer: tokens and secrets have some kilobytes, Secrets Manager takes 64."""
 _WORDS = 200
+"""Characters of a server's own words that are told."""
+_SEARCHED = 20 * _WORDS
+"""Characters of them that are read: to look at each of a megabyte takes 100 ms."""
 
 Made = TypeVar("Made")
 
@@ -98,13 +104,14 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
 def json_object(answer: HttpResponse) -> dict[str, Any]:
     """The members of an answer that is a JSON object; empty for any other."""
     try:
-        return msgspec.json.decode(answer.body, type=dict[str, Any])
+        said = decode_doubles(answer.body.removeprefix(BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
+    return said if isinstance(said, dict) else {}
 
 
 def words(text: str, secrets: tuple[str, ...]) -> str:
     """A server's own words on a failure: short, on one line, and without secrets that they may repeat."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "…")
+    hidden = [secret.encode() for secret in secrets if secret]
+    text = concealed(text[:_SEARCHED].encode("utf-8", "replace"), hidden, "…".encode()).decode("utf-8", "replace")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]

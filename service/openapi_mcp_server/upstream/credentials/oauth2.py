@@ -136,12 +136,12 @@ def _key(pem: str) -> tuple[Any, str]:
 def _token(answer: HttpResponse, hidden: tuple[str, ...]) -> Token:
     """The token in a token endpoint's answer (RFC 6749 section 5). Raises Failed."""
     said = json_object(answer)
-    if answer.status != 200:
+    text, kind = said.get("access_token"), said.get("token_type") or "bearer"
+    if answer.status != 200 or (not text and said.get("error")):  # GitHub's refusals have status 200
         raise _refused(answer, said, hidden)
-    text, kind = said.get("access_token"), said.get("token_type", "bearer")
     if not isinstance(text, str) or not text or not is_field_value(text) or " " in text:
         raise Failed("the token endpoint answered 200 without an access_token")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
+    if not isinstance(kind, str) or kind.strip().lower() != "bearer":
         raise Failed(f"the token endpoint gave a token of type {words(str(kind), hidden)!r}; only bearer can be sent")
     return Token(text=text, seconds=lifetime(said.get("expires_in")))
 

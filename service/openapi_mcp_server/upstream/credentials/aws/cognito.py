@@ -17,6 +17,7 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_field_value
+from openapi_mcp_server.openapi.text.numbers import decode_doubles
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.aws.keys import KeyChain, region_of
 from openapi_mcp_server.upstream.credentials.aws.services import COGNITO, Aws, AwsFailed
@@ -146,7 +147,7 @@ def _username(token: object) -> str:
     """The user's own name in an ID token: a refresh is hashed with it where the user logs in by an alias."""
     try:
         payload = str(token).split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=dict[str, Any])
-        return str(claims.get("cognito:username") or "")
+        claims = decode_doubles(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError, msgspec.DecodeError, RecursionError):
         return ""
+    return str(claims.get("cognito:username") or "") if isinstance(claims, dict) else ""

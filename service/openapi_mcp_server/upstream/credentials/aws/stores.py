@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import anyio
 import msgspec
 
 from openapi_mcp_server.errors import CredentialError
+from openapi_mcp_server.openapi.text import numbers
 from openapi_mcp_server.settings.readers import boolean
 from openapi_mcp_server.settings.ways import before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule
@@ -93,9 +93,12 @@ def _region(name: str) -> str:
 
 def _member(text: str, key: str) -> str:
     try:
-        value: Any = msgspec.json.decode(text, type=dict[str, Any])[key]
+        members = numbers.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        raise CredentialError("it holds no JSON object to take a key from") from None
-    except KeyError:
-        raise CredentialError(f"its JSON has no key {key[:64]!r}") from None
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        members = None
+    if not isinstance(members, dict):
+        raise CredentialError("it holds no JSON object to take a key from")
+    if key not in members:
+        raise CredentialError(f"its JSON has no key {key[:64]!r}")
+    value = members[key]
+    return value if isinstance(value, str) else numbers.encode(value).decode()
