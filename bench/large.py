@@ -1,4 +1,4 @@
-"""An API with answers of 10 MB of each kind, its document, and arguments of 4 MB.
+"""An API with answers of 10 MB of each kind, its document, arguments of 4 MB, and small ones that take as long.
 
 As a program it is that API, with answers of another size where one is given.
 """
@@ -17,6 +17,8 @@ import measured
 
 ARGUMENTS_BYTES = 3_900_000
 ANSWER_BYTES = 10_000_000
+SMALL_ITEMS = 1_000
+"""Of three letters, these are the most arguments that are read on the event loop."""
 _JSON, _TEXT, _XML, _CSV, _LINES = (
     "application/json",
     "text/plain",
@@ -113,6 +115,11 @@ _IN = {
     "content": {"type": "string"},
     "deep": {},
 }
+_ODD = {
+    "kinds": {"type": "array", "items": {"oneOf": [{"type": "object", "required": [f"of{n}"]} for n in range(50)]}},
+    "codes": {"type": "array", "items": {"enum": [f"code {n}" for n in range(200)]}},
+    "sizes": {"type": "array", "items": {"enum": [*range(200)]}},
+}
 
 
 def document() -> bytes:
@@ -132,6 +139,7 @@ def document() -> bytes:
     kinds = {"sendJson": _JSON, "sendForm": "application/x-www-form-urlencoded", "sendParts": "multipart/form-data"}
     for name, kind in {**kinds, "sendXml": _XML}.items():
         paths[f"/{name}"] = _post(name, kind, body)
+    paths["/sendOdd"] = _post("sendOdd", _JSON, {"type": "object", "properties": _ODD})
     paths["/sendText"] = _post("sendText", _TEXT, {"type": "string"})
     paths["/sendFile"] = _post("sendFile", "application/octet-stream", {"type": "string", "format": "binary"})
     return msgspec.json.encode({"openapi": "3.1.0", "info": {"title": "Steps", "version": "1"}, "paths": paths})
@@ -188,6 +196,10 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
     "xml objects": lambda: message("sendXml", objects=objects()),
     "body text": lambda: message("sendText", body="x" * ARGUMENTS_BYTES),
     "body file": lambda: message("sendFile", body="QUJD" * (ARGUMENTS_BYTES // 4)),
+    "few kB, no kind": lambda: message("sendOdd", kinds=[""] * SMALL_ITEMS),
+    "few kB, no code": lambda: message("sendOdd", codes=[1] * SMALL_ITEMS),
+    "few kB, no size": lambda: message("sendOdd", sizes=[0.5] * (SMALL_ITEMS - 1)),
+    "few kB, one number": lambda: message("sendOdd", sizes=[msgspec.Raw(b"0." + b"1" * 4 * (SMALL_ITEMS - 10))]),
     "message of names": _names,
     "message that is not JSON": lambda: _text()[:-1],
     "message with half a pair": lambda: _text().replace(b'x"', b'\\ud800"'),

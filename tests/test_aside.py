@@ -22,6 +22,7 @@ from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, REST_EVERY_SECONDS, As
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.media.exact_json import decode
 from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, OutputContract, Tool, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.request import build
@@ -37,10 +38,12 @@ from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.pausing import in_turns, make_way, pausing_by
 from scripted import SERVER, ScriptedApi, gateway, ok, tool, unchanged
-from stepped import Longest
+from stepped import Longest, Step
 
 STEP_MS = 20.0
 """Of CPU, for the longest step of the loop."""
+LONG_CALL_MS = 80.0
+"""The same for one call into C that reads a text of 4 MB."""
 MOST_AT_ONCE_MS = 80.0
 """The same for what is rare, and takes 0.2 to 0.8 s where it is looked through in one call."""
 
@@ -421,6 +424,40 @@ def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budge
     assert longest.step.cpu_ms < STEP_MS, longest.step
 
 
+BESIDE = {f"k{number:x}": 1 for number in range(large.ARGUMENTS_BYTES // 12)}
+SEARCHING = {
+    "an operation's name": ("call_operation", {"name": "send " * (large.ARGUMENTS_BYTES // 5)}),
+    "a name to describe": ("describe_operation", {"name": "send " * (large.ARGUMENTS_BYTES // 5)}),
+    "arguments in others": (
+        "call_operation",
+        {"name": "sendJson", "arguments": {"body": {"objects": large.objects()}}},
+    ),
+    "members beside": ("call_operation", {"name": "sendJson", **BESIDE}),
+    "members of a search": ("search_operations", {**BESIDE, "x": None}),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_nor_does_it_in_search_mode(name: str) -> None:
+    asked, given = SEARCHING[name]
+    serving = Serving(server=SERVER, call_seconds=300.0, mode="search")
+    built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
+    arguments, _ = msgspec.Raw(msgspec.json.encode(given)), api()  # made before the loop runs
+    call = Call(
+        id=1, method="tools/call", version="2025-11-25", size=len(bytes(arguments)), name=asked, arguments=arguments
+    )
+
+    async def main() -> None:
+        await built.answer(msgspec.structs.replace(call, arguments=None), "http")  # which makes what is kept
+        longest.step = Step()
+        await built.answer(call, "http")
+
+    longest = Longest()
+    with uncollected():
+        trio.run(main, instruments=[longest])
+    assert longest.step.cpu_ms < STEP_MS, longest.step
+
+
 CHOICES = {
     "anyOf": [
         {"type": "object", "additionalProperties": {"type": "string"}},
@@ -515,6 +552,24 @@ def test_work_makes_way_all_along(name: str) -> None:
     with uncollected():
         copy_context().run((stretch := Stretch()).of, partial(_work, call, called))
     assert stretch.longest < STEP_MS
+
+
+def _ping(name: str) -> bytes:
+    return b'{"jsonrpc":"2.0","id":1,"method":"ping","\\u0061%b":1}' % name.encode()
+
+
+NAMES = {"plain": "x" * large.ARGUMENTS_BYTES, "escaped": "\\u0061" * (large.ARGUMENTS_BYTES // 6)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "read", [lambda text: from_line(_ping(text), ""), lambda text: decode(b'{"a" :"%b"}' % text.encode())]
+)
+def test_a_long_text_is_read_in_short_calls(name: str, read: Callable[[str], object]) -> None:
+    """As a name of a message, and within arguments."""
+    with uncollected():
+        copy_context().run((stretch := Stretch()).of, partial(read, NAMES[name]))
+    assert stretch.longest < LONG_CALL_MS
 
 
 def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_lost() -> None:

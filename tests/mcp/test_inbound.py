@@ -248,6 +248,13 @@ def test_an_unsupported_version_is_told_the_supported_ones(body: bytes) -> None:
     assert rejection.data == {"supported": SUPPORTED, "requested": "2027-01-01"}
 
 
+def test_of_an_unsupported_version_no_more_is_repeated_than_shows_which_it_is() -> None:
+    meta = f'{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{"9" * 1_000_000}"}}}}'
+    rejection = read_line(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":%b}' % meta.encode(), "2025-11-25")
+    assert isinstance(rejection, Rejection)
+    assert len(rejection.encode()) < 500
+
+
 @pytest.mark.parametrize(
     ("method", "params", "headers", "code", "status"),
     [

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import msgspec
 import trio
 
-from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, OF_CUTS, Aside, is_heavy
-from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.aside import OF_ARGUMENTS, OF_CUTS, Aside, is_heavy
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
-from openapi_mcp_server.bridge.media.by_parts import take_apart
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
-from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results.echoes import without_secrets
 from openapi_mcp_server.bridge.results.event_size import without_large_files
-from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH
 from openapi_mcp_server.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
+from openapi_mcp_server.gateway import preparing
 from openapi_mcp_server.gateway.draft import Draft
+from openapi_mcp_server.gateway.preparing import PreparedCall
 from openapi_mcp_server.gateway.serving import Notify, Pending, Send, SendAtOnce, SendOne, Sent, Serving, not_at_once
 from openapi_mcp_server.gateway.views import CatalogViews, ServedCatalog, denied, unknown_name
 from openapi_mcp_server.mcp.inbound import Call, Rejection
@@ -60,7 +58,9 @@ COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
 _FILTERS = "openapi_mcp_server.bridge.results.response_filter"
+_SEARCH = "openapi_mcp_server.bridge.search.mode"
 
+Made = TypeVar("Made")
 Write = Callable[[Select | None], ToolResult]
 """Makes the result of an answer, after a filter."""
 
@@ -114,13 +114,14 @@ class Calls:
             if call.name == SEARCH:
                 outcome = _text(await self._found(served, offer, call, draft))
             elif call.name == DESCRIBE:
-                about = asking.read(asking.Describe, call.arguments)
+                about = await self._read(call, partial(asking.read_name, call.arguments), draft)
                 draft.denied = denied(served, offer, about.name)
                 outcome = _text(mode.describe(offer, served.catalog, draft.permit, about.name, about.type))
             else:
-                wanted = asking.operate(call.arguments)
+                wanted = await self._read(call, partial(asking.operate, call.arguments), draft)
                 draft.denied = denied(served, offer, wanted.name)
-                tool, arguments = mode.invocation(offer, served.catalog, draft.permit, call.name, wanted)
+                find = partial(mode.invocation, offer, served.catalog, draft.permit, call.name, wanted)
+                tool, arguments = await self._read(call, find, draft)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
                 outcome = await self._reported(served, plain, arguments, draft, notify, hold)
         except ArgumentError as error:
@@ -132,13 +133,22 @@ class Calls:
         """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
-        asked, index = asking.read_search(call.arguments), await served.index.get()
+        asked = await self._read(call, partial(asking.read_search, call.arguments), draft)
+        index = await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
-        if not is_heavy(len(asked.query) * len(offer.tools)):
-            return find()
+        is_large = is_heavy(len(asked.query) * len(offer.tools))
+        return await self._done(find, draft, "search for fewer words", is_large=is_large)
+
+    async def _read(self, call: Call, read: Callable[[], Made], draft: Draft) -> Made:
+        """Reads the arguments of one of the four tools. Raises ArgumentError."""
+        return await self._done(read, draft, "give less", is_large=preparing.are_large(call.arguments))
+
+    async def _done(self, work: Callable[[], Made], draft: Draft, advice: str, *, is_large: bool) -> Made:
+        if not is_large:
+            return work()
         with self._turn(draft):
-            return await self._aside.do(find, draft.client)
-        raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
+            return await self._aside.do(work, draft.client)
+        raise ArgumentError(f"{self._why_no_turn()}; {advice}, or call again later")
 
     def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
         draft.result = outcome
@@ -188,7 +198,7 @@ class Calls:
             return await self._rendered(write, answered, select, draft)
         except ServiceError as error:
             draft.error = type(error).__name__
-            return from_error(_mended(error, tool, draft), tool)
+            return from_error(await _mended(error, tool, draft), tool)
 
     async def _note(self, arguments: msgspec.Raw, draft: Draft) -> None:
         """Keeps the arguments for the record, without what REDACT hides."""
@@ -199,13 +209,14 @@ class Calls:
         with self._turn(draft):
             draft.arguments, _ = await self._aside.do(partial(redaction.text, text), draft.client)
 
-    async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> _Prepared:
-        if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
-            return _prepare(tool, arguments)
+    async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> PreparedCall:
+        ready = preparing.prepared_at_once(tool, arguments)
+        if ready is not None:
+            return ready
         with self._turn(draft):
-            prepared = await self._aside.do(partial(_prepare, tool, arguments), draft.client)
+            ready = await self._aside.do(partial(preparing.prepared, tool, arguments), draft.client)
             draft.waited_seconds = draft.seconds()
-            return prepared
+            return ready
         raise Refused(f"{self._why_no_turn()}; give less, or call again later", outcome_unknown=False)
 
     async def _rendered(
@@ -231,7 +242,7 @@ class Calls:
         raise Timeout(why, outcome_unknown=True)
 
     def _written(
-        self, served: ServedCatalog, tool: Tool, answered: HttpResponse, prepared: _Prepared, select: Select | None
+        self, served: ServedCatalog, tool: Tool, answered: HttpResponse, prepared: PreparedCall, select: Select | None
     ) -> ToolResult:
         """The result of an answer. Values that REDACT names are hidden before anything else."""
         hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
@@ -333,46 +344,29 @@ def _text(said: str) -> ToolResult:
     return ToolResult(content=(TextContent(said),))
 
 
-def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
+async def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
     """Tells a model how wrong arguments must look, if no list has shown it all of the operation's arguments."""
     has_seen = not draft.stands_for_all and not tool.input.is_shortened
     if has_seen or not isinstance(error, ArgumentError):
         return error
-    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+    await _import(_SEARCH)
+    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported by now
 
     return mode.mended(error, tool)
 
 
-class _Prepared(NamedTuple):
-    """A request that was made from a model's arguments. ``asked``: those that may select a page. ``expression``: the
-    filter of the answer, or None."""
-
-    request: HttpRequest
-    coerced: tuple[str, ...]
-    asked: Mapping[str, object]
-    expression: str | None
-
-
-def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
-    """Raises ArgumentError."""
-    checked = check(tool, arguments)
-    given = checked.values
-    expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
-    request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
-    asked = small(given) if tool.paging else {}
-    if arguments is not None and len(memoryview(arguments)) > LARGE:
-        take_apart(given)
-    return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
-
-
 async def _selection(expression: str) -> Selection:
-    """Raises ArgumentError. Importing jmespath takes 7 to 30 ms. Few calls need it, and the first one imports it in a
-    thread."""
-    if _FILTERS not in sys.modules:
-        await trio.to_thread.run_sync(import_module, _FILTERS)
+    """Raises ArgumentError."""
+    await _import(_FILTERS)
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - imported by now
 
     return response_filter.selection(expression)
+
+
+async def _import(module: str) -> None:
+    """Imports a module that few calls need in a thread: it takes 7 to 30 ms."""
+    if module not in sys.modules:
+        await trio.to_thread.run_sync(import_module, module)
 
 
 async def _report_progress(token: RequestId, notify: Notify) -> None:

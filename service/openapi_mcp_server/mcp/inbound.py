@@ -265,7 +265,7 @@ def _version(meta: Fields, carrier: _Carrier) -> str:
 
 def _check_supported(version: str) -> str:
     if version not in SUPPORTED:
-        data = {"supported": SUPPORTED, "requested": version}
+        data = {"supported": SUPPORTED, "requested": version[:SHOWN_CHARACTERS]}
         raise BadMessage(UNSUPPORTED_VERSION, "unsupported protocol version", data)
     return version
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.schemas import validation, weight
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.errors import ArgumentError
@@ -44,6 +45,83 @@ def wrapped(schema: Any, **definitions: Any) -> bytes:
 )
 def test_schemas_are_counted_that_apply_at_one_place(schema: Any, schemas: int) -> None:
     assert of(schema).schemas == schemas
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"enum": ["a", 1, 2.5, True]}, (4, 2, 1, 0)),
+        ({"enum": [None, False, '\\",', "", -1]}, (5, 1, 0, 0)),
+        ({"items": {"const": 7}, "minItems": 1}, (1, 1, 0, 0)),
+        ({"properties": {"a": {"enum": [1]}, "b": {"enum": ["x"] * 5}}}, (5, 1, 0, 0)),
+        ({"anyOf": [{"enum": [1, 2]}, {"$ref": "#/$defs/A"}], "$defs": {"A": {"enum": [3]}}}, (3, 3, 0, 0)),
+        ({"minimum": 1, "maximum": 5, "allOf": [{"multipleOf": 0.5}]}, (0, 0, 0, 3)),
+    ],
+)
+def test_what_a_value_is_compared_with_at_one_place_is_counted(schema: Any, told: tuple[int, ...]) -> None:
+    encoded = msgspec.json.encode(schema)
+    numbers = weight.numbers_to_choose_from(encoded)
+    assert (of(schema).options, numbers.options, numbers.fractions, weight.bounds(encoded)) == told
+
+
+def test_values_to_choose_from_count_among_what_an_error_takes_since_each_has_a_copy_of_all() -> None:
+    assert of({"enum": [f"a{number}" for number in range(1_600)]}).errors == 1 + 1_600 // weight.OPTIONS_OF_AN_ERROR
+    schema = wrapped({"type": "array", "items": {"enum": [f"code {number}" for number in range(10_000)]}})
+    found = validation.errors({"x": [0] * 1_000}, schema, 2_010)
+    assert 10 < len(found) <= validation.LEAST_SEARCHED
+
+
+SIZES = wrapped({"type": "array", "items": {"enum": [*range(1_000)]}})
+BOUNDED = wrapped({"type": "array", "items": {"type": "number", "minimum": 0.5, "multipleOf": 0.1}})
+
+
+@pytest.mark.parametrize(
+    ("schema", "numbers", "is_refused"),
+    [
+        (SIZES, "7", False),
+        (SIZES, ",".join(["7"] * 50_000), False),
+        (SIZES, "0.5,1.5,2e1," + str(2**64), False),
+        (SIZES, ",".join(["0.5"] * 31), True),
+        (SIZES, "1e999", True),
+        (SIZES, "0." + "1" * 600, True),
+        (SIZES, "1" * 2_000, True),
+        (SIZES, ",".join([f'"0.{"1" * 600}"'] * 9), False),
+        (wrapped({"items": {"enum": [n + 0.5 for n in range(500)]}}), ",".join(["7"] * 110), True),
+        (wrapped({"items": {"enum": [n + 0.5 for n in range(500)]}}), ",".join(["7"] * 59), False),
+        (wrapped({"items": {"enum": ["0.5"] * 500}}), ",".join(["0.7"] * 5_000), False),
+        (BOUNDED, ",".join(["0.5"] * 50_000), False),
+        (BOUNDED, "0." + "1" * 4_000, False),
+        (BOUNDED, ",".join(["0." + "1" * 4_000] * 20), True),
+    ],
+)
+def test_numbers_are_compared_as_far_as_their_digits_allow(schema: bytes, numbers: str, is_refused: bool) -> None:
+    text = f'{{"x":[{numbers}]}}'.encode()
+    values = exact_json.decode(text)
+    if is_refused:
+        with pytest.raises(ArgumentError, match=r"too many numbers, or too long ones.*give fewer"):
+            validation.require_bounded(values, schema, text)
+    else:
+        validation.require_bounded(values, schema, text)
+
+
+def test_numbers_of_other_places_are_not_counted_there() -> None:
+    row = {"type": "object", "properties": {"size": {"enum": [256, 512]}, "vector": {"items": {"type": "number"}}}}
+    given = {"size": 256, "vector": [0.5] * 1_500}
+    text = msgspec.json.encode({"x": [given] * 30})
+    validation.require_bounded(exact_json.decode(text), wrapped({"type": "array", "items": row}), text)
+
+
+def test_those_of_a_schema_that_leads_to_itself_are_counted_at_every_level() -> None:
+    tree = {"type": "object", "properties": {"v": {"enum": [*range(500)]}, "kids": {"items": {"$ref": "#/$defs/T"}}}}
+    leaf = {"kids": [{"v": 0.5}] * 70}
+    text = msgspec.json.encode({"x": {"kids": [{"kids": [leaf]}]}})
+    with pytest.raises(ArgumentError, match="too many numbers"):
+        validation.require_bounded(exact_json.decode(text), wrapped({"$ref": "#/$defs/T"}, T=tree), text)
+
+
+def test_so_are_those_that_were_read_in_texts() -> None:
+    with pytest.raises(ArgumentError, match="too many numbers, or too long ones"):
+        validation.errors(exact_json.decode(b'{"x":[%b]}' % b",".join([b"0.5"] * 200)), SIZES, 1_000)
 
 
 def test_a_row_of_definitions_is_no_trouble() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,8 +37,29 @@ class CheckedArguments(msgspec.Struct, frozen=True):
     others: Mapping[str, Any] = {}
 
 
+class _Given(NamedTuple):
+    """Arguments as they were given. ``has_empty``: some may be empty text for what is not given."""
+
+    values: dict[str, Any]
+    text: bytes
+    fits: bool
+    has_empty: bool
+
+
 def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     """The arguments of a call; raises ArgumentError with up to five problems, each with a pointer."""
+    return _checked(tool, _given(tool, raw))
+
+
+def at_once(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments | None:
+    """The same for arguments of 4 kB, or None if it takes long: most fit as they are, but up to 0.2 s may pass until it
+    is known what is wrong with others."""
+    given = _given(tool, raw)
+    fits = given.fits and not given.has_empty and not whole_numbers.may_be_in(given.text)
+    return _checked(tool, given) if fits or validation.is_quick(given.values, tool.input.schema, given.text) else None
+
+
+def _given(tool: Tool, raw: msgspec.Raw | None) -> _Given:
     text, schema = bytes(raw or b""), tool.input.schema
     values = _object(text)
     if tool.input.spelling is not None:
@@ -47,12 +68,19 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     validator = validation.compiled(schema, len(text))
     are_doubles = count(text, b".") > _MANY_DECIMALS and tool.input.spelling is None
     fits = (are_doubles and _fit_as_doubles(validator, text)) or validator.is_valid(values)
-    has_empty = holds(text, _EMPTY_TEXT)
+    return _Given(values, text, fits, holds(text, _EMPTY_TEXT))
+
+
+def _checked(tool: Tool, given: _Given) -> CheckedArguments:
+    values, text, fits, has_empty = given
+    schema = tool.input.schema
     if fits and not has_empty:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
     values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
     values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
-    values, gathered = (values, ()) if fits else grouped.gathered(tool, values, validator.is_valid)
+    values, gathered = (
+        (values, ()) if fits else grouped.gathered(tool, values, validation.compiled(schema, len(text)).is_valid)
+    )
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))

@@ -23,12 +23,17 @@ _EXACT = Context(prec=2 * MAX_MAGNITUDE)
 """A context for large numbers. The default 28 digits would lose a half added to 1e30."""
 
 
+def may_be_in(raw: bytes) -> bool:
+    """Whether arguments may hold such a number, unless they are large."""
+    return _MAYBE.search(raw) is not None
+
+
 def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
     """Valid arguments with whole numbers as integers where only integers fit; large arguments stay as they are.
 
     The validator finds the places: after adding a half, the number there has the wrong type.
     """
-    if len(raw) > validation.SMALL_BYTES or not _MAYBE.search(raw):
+    if len(raw) > validation.SMALL_BYTES or not may_be_in(raw):
         return values
     if not validation.can_explain(schema, values, len(_MAYBE.findall(raw))):
         return values

@@ -61,6 +61,14 @@ def holds(text: bytes, piece: bytes) -> bool:
     return any(text.find(piece, start, start + more) >= 0 for start in part_starts(text))
 
 
+def finds(pattern: re.Pattern[bytes], text: bytes, longest: int) -> bool:
+    """Whether a pattern that takes no more than ``longest`` bytes is in a text."""
+    if len(text) <= PART_BYTES:
+        return pattern.search(text) is not None
+    more = PART_BYTES + longest - 1
+    return any(pattern.search(text, start, start + more) is not None for start in part_starts(text))
+
+
 def part_starts(text: bytes) -> Iterator[int]:
     """The offsets of parts of `PART_BYTES`; makes way for others before each."""
     return in_turns(range(0, len(text), PART_BYTES), 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, count, decode_by_parts, part_starts, without_escapes
+from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts, finds, without_escapes
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.grammar import IN_STRING
 from openapi_mcp_server.openapi.text.json_text import depth
@@ -57,7 +57,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     if count(data, b"[") + count(data, b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     again = _parts(value, _LEVELS) if len(data) > _LARGE else (_encode(value),)
-    names = _names_one_by_one if _may_hide_names(data) else _names
+    names = _names_one_by_one if finds(_HIDING, data, _SIGN_BYTES + 1) else _names
     if names(data) > sum(map(names, again)):  # the decoder keeps the last of two equal names
         raise ValueError("an object has the same name twice")
     return value
@@ -73,13 +73,6 @@ def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 def _names(text: bytes) -> int:
     """The approximate number of member names in a JSON text."""
     return count(text, b'":')
-
-
-def _may_hide_names(text: bytes) -> bool:
-    if len(text) <= PART_BYTES:
-        return _HIDING.search(text) is not None
-    more = PART_BYTES + _SIGN_BYTES
-    return any(_HIDING.search(text, start, start + more) is not None for start in part_starts(text))
 
 
 def _names_one_by_one(text: bytes) -> int:

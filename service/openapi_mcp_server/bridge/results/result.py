@@ -74,7 +74,9 @@ class OutputValidators:
             validator = self._compiled(schema)
             value = decode_by_parts(structured, decode=decode_doubles)
             if validation.multiplies(value, schema):
-                return "it cannot be checked: too many alternatives lead to its parts"
+                raise ValueError("too many alternatives lead to its parts")  # noqa: TRY301
+            if validation.compares_too_much(value, schema, structured):
+                raise ValueError("it has too many numbers to compare")  # noqa: TRY301
         except (ValueError, RecursionError) as error:  # a schema that does not compile, a number beyond a double
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):

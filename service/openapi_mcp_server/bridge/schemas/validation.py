@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from openapi_mcp_server.bridge.media.by_parts import count
-from openapi_mcp_server.bridge.schemas import edits, innermost, weight
+from openapi_mcp_server.bridge.schemas import digits, edits, innermost, weight
 from openapi_mcp_server.bridge.schemas.excerpt import LEVELS, Excerpt
 from openapi_mcp_server.bridge.schemas.visits import Visits
 from openapi_mcp_server.bridge.text import shorten
@@ -47,15 +47,25 @@ MULTIPLYING = 100_000
 """If more schemas may apply at one place of a value, those that do are counted. jsonschema-rs follows every path to a
 definition again, unless the definition is recursive: with 30 definitions that name the next one twice, 300 bytes took
 100 s."""
-ERROR_WORK = 14_000
-"""The most values times schemas for making errors: about 100 ms."""
+ERROR_WORK = 4_000
+"""The most values times schemas for making errors: about 30 ms."""
 VISITS_OF_WORK = 2
 """Visits of schemas for each unit of that work, alternatives of alternatives counted as often as they are met. Not all
 make an error: schemas that only lead to others are counted as well."""
 ERROR_VISITS = VISITS_OF_WORK * ERROR_WORK
+QUICK_WORK = 500
+"""The most values times schemas for making errors on the event loop: 4 ms."""
 LEAST_SEARCHED = 50
 """The number of values that are always searched for errors, whatever the number of schemas."""
+LEAST_OF_CHOICES = 20
+"""The number of values that are searched before levels are left out."""
+COMPARISONS = 30_000
+"""The most pairs of numbers that are compared (`digits`): 30 ms."""
 
+_TOO_MANY_NUMBERS = (
+    "The arguments hold too many numbers, or too long ones, to be compared with those of the tool's schema; give fewer,"
+    " or fewer digits."
+)
 _LEVELS_OF_A_PART = 3
 """The most levels of a part that is checked separately."""
 _STEP_LENGTH = 60
@@ -121,6 +131,8 @@ def compiled(schema: bytes, size: int = 0) -> Validator:
 
 def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
     """Raises ArgumentError for arguments with so many values that the check would take too long."""
+    if compares_too_much(values, schema, text):
+        raise ArgumentError(_TOO_MANY_NUMBERS)
     if len(text) <= SMALL_BYTES:
         if text.count(b"{") + text.count(b"[") > 1 and multiplies(values, schema):
             problem = "The arguments are nested too deep for the alternatives of the tool's schema to be checked"
@@ -138,11 +150,32 @@ def multiplies(value: object, schema: bytes) -> bool:
     return Visits(schema, VALUE_WORK).of(value, LEVELS) >= VALUE_WORK
 
 
+def compares_too_much(value: object, schema: bytes, text: bytes | None = None) -> bool:
+    """Whether too many numbers of a value are compared with too many others, or too long ones with any. ``text``: its
+    JSON, which nearly always shows at once that there are none of these."""
+    if text is not None and not digits.are_many(text):
+        return False
+    others = weight.numbers_to_choose_from(schema)
+    if text is None or digits.are_long(text):
+        others = others._replace(bounds=weight.bounds(schema))
+    if not any(others) or digits.comparisons(value, others, COMPARISONS) <= COMPARISONS:
+        return False
+    return digits.Comparisons(schema, COMPARISONS).of(value, LEVELS) >= COMPARISONS
+
+
 def can_explain(schema: bytes, value: object, wrong: int) -> bool:
     """Whether errors may be made for a value with so many wrong parts."""
-    if wrong * weight.of(schema).schemas > ERROR_WORK:
+    if wrong * weight.of(schema).errors > ERROR_WORK:
         return False
     return not _has_choices(schema) or Visits(schema, ERROR_VISITS).of(value, LEVELS) < ERROR_VISITS
+
+
+def is_quick(value: object, schema: bytes, text: bytes) -> bool:
+    """Whether all errors of a value, whose JSON is ``text``, are made in a moment."""
+    values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    if values * weight.of(schema).errors > QUICK_WORK:
+        return False
+    return not _has_choices(schema) or Visits(schema, QUICK_WORK).of(value, LEVELS) < QUICK_WORK
 
 
 def _has_choices(schema: bytes) -> bool:
@@ -151,18 +184,18 @@ def _has_choices(schema: bytes) -> bool:
 
 def affordable(whole: Any, schema: bytes, work: int = ERROR_WORK) -> Excerpt:  # noqa: ANN401 - any JSON value
     """The part of a value that is searched for errors."""
-    values, most = max(LEAST_SEARCHED, work // weight.of(schema).schemas), VISITS_OF_WORK * work
-    begun = Excerpt(whole, values)
+    values, most = max(LEAST_SEARCHED, work // weight.of(schema).errors), VISITS_OF_WORK * work
     if not _has_choices(schema):
-        return begun
+        return Excerpt(whole, values)
     visits = Visits(schema, most)
-    if visits.of(begun.value, LEVELS) < most:
-        return begun
+    for begun in (Excerpt(whole, values), Excerpt(whole, LEAST_OF_CHOICES)):
+        if visits.of(begun.value, LEVELS) < most:
+            return begun
     least, beyond = 0, LEVELS  # the levels that can be afforded lie between
     while beyond - least > 1:
         middle = (least + beyond) // 2
         least, beyond = (middle, beyond) if visits.of(begun.value, middle) < most else (least, middle)
-    return Excerpt(whole, values, least)
+    return Excerpt(whole, LEAST_OF_CHOICES, least)
 
 
 def _count(value: object) -> int:
@@ -184,6 +217,8 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
 
     Raises ArgumentError if it does not fit and its beginning does not show the reason.
     """
+    if compares_too_much(values, schema):  # numbers that were read in texts are among them
+        raise ArgumentError(_TOO_MANY_NUMBERS)
     validator = compiled(schema, size)
     if validator.is_valid(values):
         return []

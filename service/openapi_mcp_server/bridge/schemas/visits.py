@@ -41,20 +41,28 @@ class Visits:
             return self._most
 
     def _of(self, schema: Any, value: Any, levels: int) -> int:  # noqa: ANN401 - any JSON value
-        if not isinstance(schema, dict):
+        if not self._counts(schema):
             return 1
         pair = (id(schema), id(value), levels)
         if pair not in self._known:
             if len(self._known) >= PAIRS:
                 return self._most
             self._known[pair] = 0  # where a circle leads back to the same value
-            found = 1
+            found = self._own(schema, value)
             for part, below in self._parts(schema, value, levels):
                 found += self._of(part, *below)
                 if found >= self._most:
                     break
             self._known[pair] = min(found, self._most)
         return self._known[pair]
+
+    def _counts(self, schema: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether anything is looked for in a schema."""
+        return isinstance(schema, dict)
+
+    def _own(self, schema: dict[str, Any], value: Any) -> int:  # noqa: ANN401, ARG002 - any JSON value
+        """Counts a value by the keywords of a schema itself, without those of its parts."""
+        return 1
 
     def _parts(self, schema: dict[str, Any], value: Any, levels: int) -> Iterator[tuple[Any, tuple[Any, int]]]:  # noqa: ANN401 - any JSON value
         """The schemas that a schema leads to, each with its value and the levels that are left."""

@@ -29,19 +29,40 @@ _BELOW = (
     "properties", "prefixItems", "items", "additionalProperties", "patternProperties", "propertyNames", "contains",
     "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
+_CHOOSES = re.compile(rb'"(?:enum|const)":')
+_HAS_NUMBERS = re.compile(rb'"(?:enum":\[(?>(?:"[^"\\]*+(?:\\.[^"\\]*+)*+",|true,|false,|null,)*)|const":)-?[0-9]')
 _ONE_OF_THEM = frozenset({"properties", "prefixItems"})
 """Keywords whose schemas apply to different places."""
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+OPTIONS_OF_AN_ERROR = 16
+"""The number of values to choose from that take as much memory as an error, since each error has a copy of all: 100
+bytes each."""
 
 JsonSchema = Mapping[str, Any]
 
 
 class Weight(NamedTuple):
-    """The most schemas, and bytes of compiled patterns, at one place. ``all_patterns`` are the bytes of all
-    patterns."""
+    """The most schemas, bytes of compiled patterns, and values to choose from, at one place. ``all_patterns`` are the
+    bytes of all patterns."""
 
     schemas: int
-    patterns: int
-    all_patterns: int
+    patterns: int = 0
+    all_patterns: int = 0
+    options: int = 0
+
+    @property
+    def errors(self) -> int:
+        """The work of the errors of one value."""
+        return self.schemas + self.options // OPTIONS_OF_AN_ERROR
+
+
+class Numbers(NamedTuple):
+    """The numbers of a schema that one number is compared with at most: those to choose from, those of them that are no
+    integers, and bounds."""
+
+    options: int
+    fractions: int
+    bounds: int
 
 
 class _Places(NamedTuple):
@@ -60,13 +81,43 @@ def of(schema: bytes) -> Weight:
     """The weight of an encoded schema with its definitions in ``$defs``."""
     decoded = msgspec.json.decode(schema)
     if not isinstance(decoded, dict):
-        return Weight(1, 0, 0)
+        return Weight(1)
     sizes = {pattern: _size(pattern) for pattern in _patterns(decoded)} if b'"pattern' in schema else {}
     return Weight(
         schemas=_heaviest(decoded, lambda _: 1),
         patterns=_heaviest(decoded, lambda part: sum(sizes.get(each, 0) for each in _own(part))) if sizes else 0,
         all_patterns=sum(sizes.values()),
+        options=_heaviest(decoded, lambda part: len(own_options(part))) if _CHOOSES.search(schema) else 0,
     )
+
+
+@lru_cache(KEPT)
+def numbers_to_choose_from(schema: bytes) -> Numbers:
+    """The numbers that an encoded schema leaves to choose from; its bounds are not counted."""
+    if not _HAS_NUMBERS.search(schema):  # as nearly all
+        return Numbers(0, 0, 0)
+    decoded = msgspec.json.decode(schema)
+    return Numbers(
+        _heaviest(decoded, lambda part: sum(map(is_json_number, own_options(part)))),
+        _heaviest(decoded, lambda part: sum(isinstance(each, float) for each in own_options(part))),
+        0,
+    )
+
+
+@lru_cache(KEPT)
+def bounds(schema: bytes) -> int:
+    """The most bounds of numbers that an encoded schema has at one place."""
+    return _heaviest(msgspec.json.decode(schema), lambda part: sum(keyword in part for keyword in BOUNDS))
+
+
+def own_options(schema: JsonSchema) -> Sequence[Any]:
+    """The values that a schema itself leaves to choose from."""
+    options = schema.get("enum", ())
+    return options if isinstance(options, list) else (schema["const"],) if "const" in schema else ()
+
+
+def is_json_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _heaviest(schema: JsonSchema, own: Callable[[JsonSchema], int]) -> int:
@@ -83,10 +134,15 @@ def _places(schema: Any, own: Callable[[JsonSchema], int], known: Mapping[str, _
         return _Places(1, 0)
     here = own(schema)
     below = 0
-    beside = [_places(part, own, known) for keyword in _AT_THE_SAME_PLACE for part in _parts(schema, keyword)]
+    beside = [
+        _places(part, own, known)
+        for keyword in _AT_THE_SAME_PLACE
+        if keyword in schema
+        for part in _parts(schema, keyword)
+    ]
     if isinstance(name := schema.get("$ref"), str):
         beside.append(known.get(name.removeprefix(DEFS), _Places(0, 0)))
-    for keyword in _BELOW:
+    for keyword in filter(schema.__contains__, _BELOW):
         inner = [_places(part, own, known).most for part in _parts(schema, keyword)]
         below += max(inner, default=0) if keyword in _ONE_OF_THEM else sum(inner)
     return _Places(here + sum(part.here for part in beside), below + sum(part.below for part in beside))
@@ -104,7 +160,7 @@ def _parts(schema: JsonSchema, keyword: str) -> Iterable[Any]:
 def _leaves_first(definitions: Mapping[str, Any]) -> list[str]:
     """The definitions, each after those that it refers to, except for cycles. It works without recursion, since a tool
     can have chains of 800."""
-    refs = {name: _references(part) for name, part in definitions.items()}
+    refs = {name: references(part) for name, part in definitions.items()}
     ordered: dict[str, None] = {}
     entered: set[str] = set()
     stack = list(refs)
@@ -118,7 +174,7 @@ def _leaves_first(definitions: Mapping[str, Any]) -> list[str]:
     return list(ordered)
 
 
-def _references(schema: object) -> Sequence[str]:
+def references(schema: object) -> Sequence[str]:
     return [name.decode() for name in _REFERENCE.findall(msgspec.json.encode(schema))]
 
 

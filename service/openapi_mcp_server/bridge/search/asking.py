@@ -14,7 +14,7 @@ from openapi_mcp_server.errors import ArgumentError
 DEFAULT_LIMIT = 5
 """The default number of hits: five answer 90 in 100 new questions, ten 93."""
 _QUERY_CHARACTERS = 2_000
-"""The most characters of a query that are read; a longer text is neither a question nor a place."""
+"""The most characters of a query or a name that are read; a longer text is neither a question nor a place."""
 _SHOWN = 120
 _NAMED = 5
 """The most unknown arguments that an error names."""
@@ -54,6 +54,7 @@ class AskedOperation(Operate, frozen=True):
     beside: dict[str, msgspec.Raw] = {}
 
 
+Named = TypeVar("Named", Describe, Operate)
 _OF_OPERATE = frozenset(Operate.__struct_fields__)
 
 
@@ -75,6 +76,15 @@ def read_search(arguments: msgspec.Raw | None) -> Search:
     return msgspec.structs.replace(asked, query=asked.query[:_QUERY_CHARACTERS])
 
 
+def read_name(arguments: msgspec.Raw | None) -> Describe:
+    return _short(read(Describe, arguments))
+
+
+def _short(asked: Named) -> Named:
+    """With the beginning of a name that is too long to be one, of which each word would be looked for."""
+    return msgspec.structs.replace(asked, name=asked.name[:_QUERY_CHARACTERS])
+
+
 def _in_words(error: str, given: bytes, known: Sequence[str]) -> str:
     """An error of msgspec in our words."""
     if found := _WRONG.search(error):
@@ -92,6 +102,6 @@ def _without_nulls(given: bytes) -> bytes:
 
 def operate(arguments: msgspec.Raw | None) -> AskedOperation:
     given = arguments or msgspec.Raw(b"{}")
-    asked = read(Operate, given)
+    asked = _short(read(Operate, given))
     beside = {name: each for name, each in _members.decode(given).items() if name not in _OF_OPERATE}
     return AskedOperation(asked.name, asked.arguments, asked.response_filter, beside)

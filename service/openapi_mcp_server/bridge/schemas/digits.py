@@ -1,0 +1,122 @@
+"""The numbers of a value that are compared with others, and what that takes.
+
+jsonschema-rs compares numbers exactly. Two integers take 10 ns. Any other pair takes 1 µs, and if one has hundreds of
+digits, it takes as long as the square of these: 4 kB of digits beside 1,000 numbers to choose from took 8 s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from openapi_mcp_server.bridge.media.by_parts import count, finds
+from openapi_mcp_server.bridge.schemas.visits import Visits
+from openapi_mcp_server.bridge.schemas.weight import BOUNDS, Numbers, is_json_number, own_options, references
+from openapi_mcp_server.pausing import in_turns
+
+_PLAIN_BITS = 64
+_BLOCK = 100
+"""Digits that are compared in the same time as one."""
+_BITS_OF_A_BLOCK = 332
+_FEW = 100
+"""Integers that are compared with any numbers in no time."""
+_ODD = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
+_LONG = re.compile(rb"[0-9]{100}|[eE][+-]?[0-9]{3}")
+_LONGEST = 100
+_AT_ONCE = 500
+_WITH_NUMBERS = ("enum", "const", *BOUNDS)
+
+
+def are_many(text: bytes) -> bool:
+    """Whether there may be numbers in a JSON text that take time; false for nearly all arguments."""
+    return count(text, b",") > _FEW or finds(_ODD, text, _LONGEST)
+
+
+def are_long(text: bytes) -> bool:
+    """Whether numbers in a JSON text may have hundreds of digits, which even take time beside a single bound."""
+    return finds(_LONG, text, _LONGEST)
+
+
+def comparisons(value: object, others: Numbers, most: int) -> int:
+    """Compares all numbers of a value with these others, in thought: the pairs, of 1 µs each, at most; some more than
+    ``most`` where there are more. Bounds take time beside a long number only."""
+    found = 0
+    containers: list[Any] = [[value]]
+    while containers and found <= most:
+        for each in in_turns(_members(containers.pop()), _AT_ONCE):
+            if isinstance(each, dict | list):
+                containers.append(each)
+            else:
+                found += _pairs(each, others)
+    return found
+
+
+class Comparisons(Visits):
+    """The same, counted exactly: only what a schema says of the place of a number counts there. 5 µs each."""
+
+    def __init__(self, schema: bytes, most: int) -> None:
+        super().__init__(schema, most)
+        self._with_numbers: dict[int, bool] = {}
+        self._definitions_with_numbers = self._reached()
+
+    def _reached(self) -> set[str]:
+        """The definitions that have numbers, or lead to those that do."""
+        reached = {name for name, part in self._definitions.items() if _has_numbers(part)}
+        leads = {name: set(references(part)) for name, part in self._definitions.items()}
+        while more := {
+            name for name, others in leads.items() if name not in reached and not reached.isdisjoint(others)
+        }:
+            reached |= more
+        return reached
+
+    def _counts(self, schema: Any) -> bool:  # noqa: ANN401 - any JSON value
+        if not isinstance(schema, dict):
+            return False
+        if id(schema) not in self._with_numbers:
+            leads = not self._definitions_with_numbers.isdisjoint(references(schema))
+            self._with_numbers[id(schema)] = leads or _has_numbers(schema)
+        return self._with_numbers[id(schema)]
+
+    def _own(self, schema: dict[str, Any], value: Any) -> int:  # noqa: ANN401 - any JSON value
+        numbers = [each for each in own_options(schema) if is_json_number(each)]
+        fractions = sum(isinstance(each, float) for each in numbers)
+        return _pairs(value, Numbers(len(numbers), fractions, sum(keyword in schema for keyword in BOUNDS)))
+
+
+def _has_numbers(schema: Any) -> bool:  # noqa: ANN401 - any JSON value
+    parts = [schema]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            if any(keyword in part for keyword in _WITH_NUMBERS):
+                return True
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return False
+
+
+def _members(container: Any) -> Iterable[Any]:  # noqa: ANN401 - any JSON value
+    return container.values() if isinstance(container, dict) else container
+
+
+def _pairs(value: object, others: Numbers) -> int:
+    match value:
+        case bool():
+            return 0
+        case int():
+            bits = value.bit_length()
+            if bits < _PLAIN_BITS:
+                return others.fractions
+            blocks = bits // _BITS_OF_A_BLOCK
+        case float():
+            blocks = 0
+        case Decimal():
+            exponent = value.as_tuple().exponent
+            below = -exponent if isinstance(exponent, int) else 0
+            blocks = (max(value.adjusted(), 0) + max(below, 0)) // _BLOCK
+        case _:
+            return 0
+    return (1 + blocks**2) * others.options + blocks**2 * others.bounds
