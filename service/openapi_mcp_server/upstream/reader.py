@@ -219,7 +219,9 @@ def inflater(content_encoding: str, name: str = "the answer") -> Inflater | None
     made: Inflater | None = None
     for coding in reversed(codings):
         if coding not in _CODINGS:
-            problem = f"the content encoding {coding[:40]!r} of {name} was not asked for; only gzip and deflate are read"
+            problem = (
+                f"the content encoding {coding[:40]!r} of {name} was not asked for; only gzip and deflate are read"
+            )
             raise BadResponse(problem, outcome_unknown=True)
         made = Inflater(name, made, may_be_bare=coding == "deflate")
     if len(codings) > MOST_CODINGS:
