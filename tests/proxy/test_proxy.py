@@ -273,6 +273,13 @@ def test_other_paths_are_not_there(front, path):
     assert_refusal(post(front.port, path), 404, "/mcp")
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "//health", "/x/../health", "/page/state", "/metrics", "/v1/../mcp"])
+def test_options_of_any_path_are_told_nothing_but_that_they_are_not_taken(front, path):
+    with sent(front.port, "OPTIONS", path) as response:
+        assert response.status in {404, 405}
+        assert set(msgspec.json.decode(response.read())) == {"error"}
+
+
 @pytest.mark.parametrize(
     ("path", "changes", "status"),
     [
@@ -340,6 +347,8 @@ def test_too_many_requests_are_told_to_wait_and_probes_are_not(tmp_path):
             assert response.headers["retry-after"] == "1"
             assert response.headers["access-control-expose-headers"] == "*"
             assert_refusal((response.status, msgspec.json.decode(response.read())), 429, "wait")
+        with sent(front.port, "OPTIONS", "/v1/mcp") as preflight:
+            assert preflight.status == 429
         for _ in range(4):
             with sent(front.port, "GET", "/readyz") as response:
                 assert response.status == 200

@@ -10,15 +10,8 @@ import trio
 
 from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import NoRoom
-from openapi_mcp_server.mcp.inbound import Batch, Call, Message
-from openapi_mcp_server.mcp.messages import (
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    Pieces,
-    RequestId,
-    error_response,
-    size,
-)
+from openapi_mcp_server.mcp.inbound import Batch, Message, Notification
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pieces, RequestId, error_response, size
 from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
@@ -40,8 +33,6 @@ Header = tuple[bytes, bytes]
 JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
-LATER: Final = frozenset({429, 503})
-"""Statuses of what may be asked again, and always have a Retry-After."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 """The id of a request, the proxy's or that of a client without one: it goes into the log, so it is short and moves no
 cursor."""
@@ -52,8 +43,8 @@ _HOST_CHARACTERS = 255
 class Refusal(Exception):
     """Ends the exchange with this status before any message is carried out.
 
-    ``id``: of the message, if it was read. The error has this id then, and null otherwise (JSON-RPC 2.0 section 5). MCP
-    has "an error response that has no id" for what cannot be accepted. Clients give it to the request of its exchange.
+    ``id``: that of the message, if it was read, and None otherwise (null, JSON-RPC 2.0 section 5). A client then takes
+    the error for the answer to the request of its exchange.
     """
 
     def __init__(self, status: int, problem: str, *headers: Header) -> None:
@@ -64,8 +55,8 @@ class Refusal(Exception):
         self.id: RequestId | None = None
 
     def of(self, message: Message | Batch) -> Refusal:
-        """The same, as the answer to this message."""
-        self.id = message.id if isinstance(message, Call) else None
+        """The same, as the answer to this message. A batch and a notification have no id."""
+        self.id = None if isinstance(message, Batch | Notification) else message.id
         return self
 
     def bare(self) -> Refusal:

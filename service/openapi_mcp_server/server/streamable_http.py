@@ -30,7 +30,6 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from openapi_mcp_server.server.posts import (
     CLOSE,
-    LATER,
     RETRY_AFTER,
     Arrivals,
     Header,
@@ -147,7 +146,7 @@ class StreamableHttp:
                 else:
                     await exchange.finish(ready)
             case Rejection():
-                later = (RETRY_AFTER,) if message.status in LATER else ()
+                later = (RETRY_AFTER,) if message.status in {429, 503} else ()
                 await exchange.reply(message.status, self._gateway.refuse(message, "http", beside), *later)
             case Notification():
                 await exchange.reply(202, ())

@@ -28,15 +28,10 @@ MEMBERS_LIMIT = 1_000
 """The most gzip members of one answer. Writers of blocks make one for each 64 kB. An empty one costs 5 µs."""
 _PACKED_EXTRA = 64 * 1024
 """Bytes that gzip may add to data that it cannot compress. Longer data decodes to too much, or to nothing."""
-
-
 MOST_CODINGS = 2
 """The most codings of one answer: a server may compress the compressed data of its application. More hide a bomb."""
 BETWEEN_BYTES = 10 * 1024 * 1024 + _PACKED_EXTRA
 """The most bytes that are still compressed after the outer coding: 64 kB could become 64 MB."""
-
-
-_OF = "the answer"
 
 
 class AnswerReader:
@@ -144,13 +139,13 @@ def _told(head: h11.Response | Head) -> tuple[tuple[str, str], ...]:
 class Inflater:
     """Undoes one coding piece by piece. Members of gzip may follow one another (RFC 1952 section 2.2).
 
-    ``outer`` undoes the coding that was applied after this one. ``may_be_bare``: without the frame of zlib, as some
-    servers send deflate (RFC 9110 section 8.4.1.2). ``of``: the name of the answer in errors.
+    ``name``: that of the answer in errors. ``outer`` undoes the coding that was applied after this one.
+    ``may_be_bare``: without the frame of zlib, as some servers send deflate (RFC 9110 section 8.4.1.2).
     """
 
-    def __init__(self, outer: Inflater | None = None, *, may_be_bare: bool = False, of: str = _OF) -> None:
+    def __init__(self, name: str, outer: Inflater | None = None, *, may_be_bare: bool = False) -> None:
         self._outer = outer
-        self._of = of
+        self._name = name
         self._may_be_bare = may_be_bare
         self._between = 0
         self._member: zlib._Decompress | None = None
@@ -164,7 +159,7 @@ class Inflater:
         for piece in self._outer.unpacked(packed):
             self._between += len(piece)
             if self._between > BETWEEN_BYTES:
-                raise _broken(self._of, f"is packed twice, and more than {BETWEEN_BYTES:,} bytes the second time")
+                raise _broken(self._name, f"is packed twice, and more than {BETWEEN_BYTES:,} bytes the second time")
             yield from self._inflated(piece)
 
     def _inflated(self, packed: bytes) -> Iterator[bytes]:
@@ -177,7 +172,7 @@ class Inflater:
             try:
                 decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
-                raise _broken(self._of, f"is broken: {error}") from error
+                raise _broken(self._name, f"is broken: {error}") from error
             yield decoded
             if self._member.eof:
                 packed, self._member = self._member.unused_data, None
@@ -189,7 +184,7 @@ class Inflater:
     def _next_member(self, first: int) -> zlib._Decompress:
         self._members += 1
         if self._members > MEMBERS_LIMIT:
-            raise _broken(self._of, f"has more than {MEMBERS_LIMIT} members")
+            raise _broken(self._name, f"has more than {MEMBERS_LIMIT} members")
         is_bare = self._may_be_bare and not _is_framed(first)
         return zlib.decompressobj(_BARE_DEFLATE if is_bare else _GZIP_OR_ZLIB)
 
@@ -198,7 +193,7 @@ class Inflater:
         if self._outer is not None:
             self._outer.finish()
         if self._member is not None:
-            raise _broken(self._of, "ends too early")
+            raise _broken(self._name, "ends too early")
 
 
 def _is_framed(first: int) -> bool:
@@ -207,28 +202,30 @@ def _is_framed(first: int) -> bool:
     return first == 0x1F or (first & 0x0F == zlib.DEFLATED and first >> 4 <= zlib.MAX_WBITS - 8)
 
 
-def _broken(of: str, problem: str) -> BadResponse:
-    return BadResponse(f"the packed data of {of} {problem}", outcome_unknown=True)
+def _broken(name: str, problem: str) -> BadResponse:
+    return BadResponse(f"the packed data of {name} {problem}", outcome_unknown=True)
 
 
-def inflater(content_encoding: str, of: str = _OF) -> Inflater | None:
+def inflater(content_encoding: str, name: str = "the answer") -> Inflater | None:
     """The inflater for a body with these codings, in the order in which they were applied (RFC 9110 section 8.4). None
-    for a body without codings.
+    for a body without codings. ``name``: that of the answer in errors.
 
     Only gzip is asked for; some send deflate all the same. Raises BadResponse for any other.
     """
     if not content_encoding:
         return None
-    names = [name for each in content_encoding.split(",") if (name := each.strip().lower())]
-    codings = [name for name in names if name not in _NO_CODINGS]
+    words = [word for each in content_encoding.split(",") if (word := each.strip().lower())]
+    codings = [word for word in words if word not in _NO_CODINGS]
     made: Inflater | None = None
-    for name in reversed(codings):
-        if name not in _CODINGS:
-            problem = f"the content encoding {name[:40]!r} of {of} was not asked for; only gzip and deflate are read"
+    for coding in reversed(codings):
+        if coding not in _CODINGS:
+            problem = (
+                f"the content encoding {coding[:40]!r} of {name} was not asked for; only gzip and deflate are read"
+            )
             raise BadResponse(problem, outcome_unknown=True)
-        made = Inflater(made, may_be_bare=name == "deflate", of=of)
+        made = Inflater(name, made, may_be_bare=coding == "deflate")
     if len(codings) > MOST_CODINGS:
-        raise _broken(of, f"is packed {len(codings)} times, one over the other; at most {MOST_CODINGS} are undone")
+        raise _broken(name, f"is packed {len(codings)} times, one over the other; at most {MOST_CODINGS} are undone")
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -96,8 +97,7 @@ def test_a_refusal_has_the_id_of_a_message_that_was_read_and_null_before():
         client, session = Client(mcp, "alice"), await opened(sse, nursery)
         assert await client.ask(BATCH, **OF_BATCHES) == 429
         assert told_id(client.body) is None
-        while await client.ask(CALL) != 429:
-            pass
+        assert [await client.ask(CALL) for _ in range(int(RATE) + 1)] == [200] * int(RATE) + [429]
         assert told_id(client.body) == 1
         assert await session.ask(CALL) == 429
         assert told_id(session.body) == 1
@@ -111,3 +111,15 @@ def test_a_refusal_has_the_id_of_a_message_that_was_read_and_null_before():
         assert told_id(held.body) is None
 
     run(scenario, ScriptedApi(*[ok()] * int(RATE), Silence()))
+
+
+@pytest.mark.parametrize("body", [request("ping", 7), request("tools/call", 7, {"name": 5})], ids=["valid", "invalid"])
+def test_a_session_that_stops_refuses_a_message_with_its_id(body):
+    async def scenario(_, sse, nursery):
+        session = await opened(sse, nursery)
+        assert await session.ask(CALL) == 202
+        sse.drain()
+        assert await session.ask(body) == 503
+        assert told_id(session.body) == 7
+
+    run(scenario, ScriptedApi(Silence()))

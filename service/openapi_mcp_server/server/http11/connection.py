@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -45,25 +45,36 @@ _ORDINARY = {
 _LINE_ENDS = frozenset({b"\r", b"\n"})
 
 
-class Sharing(Protocol):
+class ServerState:
     """The state that all connections share. ``ends``: the turns of connections that are closed together, with calls in
     flight or without."""
 
-    app: App
-    is_stopping: bool
-    ends: Turns
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.ends = Turns.of_all()
+        self.is_stopping = False
+        self._stopping = trio.Event()
+        self._protocols: Protocols | None = None
+
+    def stop(self) -> None:
+        self.is_stopping = True
+        self._stopping.set()
 
     @property
     def protocols(self) -> Protocols:
-        """The handler of requests that are not ordinary."""
-        ...
+        """The handler of requests that are not ordinary. The first such request makes it, which saves a start 30 ms."""
+        if self._protocols is None:
+            from openapi_mcp_server.server.http11.any_request import Protocols  # noqa: PLC0415 - hypercorn
+
+            self._protocols = Protocols(self.app, self._stopping)
+        return self._protocols
 
 
 class ClientConnection:
     """One client's connection: it reads and writes for the protocol, and ends when it is idle for too long."""
 
-    def __init__(self, worker: Sharing, stream: trio.SocketStream) -> None:
-        self._worker = worker
+    def __init__(self, state: ServerState, stream: trio.SocketStream) -> None:
+        self._state = state
         self._stream = stream
         # Trio's own socket lets all other tasks run after each read and write, also where nothing was waited for.
         self._socket: socket.socket = stream.socket._sock  # type: ignore[attr-defined]  # noqa: SLF001
@@ -93,7 +104,7 @@ class ClientConnection:
         """The protocol of all requests, made at the connection's first request that is not ordinary."""
         self._reading = trio.CancelScope()
         async with trio.open_nursery() as tasks:
-            self._protocol = self._worker.protocols.made(self, tasks, self._client, self._server)
+            self._protocol = self._state.protocols.made(self, tasks, self._client, self._server)
             await self._read_in_time()
             await self._protocol.leave()
         self._protocol = None  # which refers to this connection: 34 objects that only the collector would find
@@ -114,12 +125,12 @@ class ClientConnection:
 
     async def _read_in_time(self) -> None:
         """Runs until nothing more is read. Many connections that end together take turns."""
-        if self._worker.is_stopping:
+        if self._state.is_stopping:
             self.dismiss()
         with self._reading:
             await self._read()
         if self._reading.cancelled_caught:
-            await self._worker.ends.wait("")
+            await self._state.ends.wait("")
 
     async def _read(self) -> None:
         """Reads until the end, or until a request comes for the protocol of all requests."""
@@ -137,7 +148,7 @@ class ClientConnection:
                 except OSError:
                     break
                 if not data:
-                    await self._worker.ends.wait("")
+                    await self._state.ends.wait("")
                     break
                 if self._is_over:  # until the linger is over; the protocol of all requests would know of no end
                     del data
@@ -159,7 +170,7 @@ class ClientConnection:
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None for any other."""
-        if self._worker.is_stopping or not self._is_between():
+        if self._state.is_stopping or not self._is_between():
             return None
         request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data, self._known)
         if request is None:
@@ -167,7 +178,7 @@ class ClientConnection:
         if request.head is not self._known:
             self._known = request.head if len(request.head.text) <= KNOWN_BYTES else None
         exchange = ordinary.OrdinaryExchange(
-            request, self._read_body, self._left, self._write_ordinary, lambda: self._worker.is_stopping
+            request, self._read_body, self._left, self._write_ordinary, lambda: self._state.is_stopping
         )
         return exchange, self._scope(request.head, exchange)
 
@@ -183,12 +194,12 @@ class ClientConnection:
         wanted."""
         self._is_idle, self._is_ordinary, self.idle_until = False, True, math.inf
         try:
-            await run_app(self._worker.app, scope, exchange.receive, exchange.send)
+            await run_app(self._state.app, scope, exchange.receive, exchange.send)
         finally:
             self._is_ordinary = False
         if self._is_over:
             return False
-        if exchange.closes or exchange.missing or self._worker.is_stopping:
+        if exchange.closes or exchange.missing or self._state.is_stopping:
             self._shut()
             self._reading.deadline = trio.current_time() + LINGER_SECONDS
             return exchange.missing > 0
@@ -220,7 +231,7 @@ class ClientConnection:
             except OSError:
                 pass
             break
-        await self._worker.ends.wait("")
+        await self._state.ends.wait("")
         return b""
 
     async def _left(self) -> None:
@@ -233,7 +244,7 @@ class ClientConnection:
             except OSError:
                 has_left = True
             if has_left:
-                await self._worker.ends.wait("")
+                await self._state.ends.wait("")
                 return
             with trio.CancelScope() as self._watching:
                 await trio.sleep_forever()
@@ -287,7 +298,7 @@ class ClientConnection:
             raise
 
     async def _write_piece(self, piece: bytes) -> None:
-        seconds = LAST_WRITE_SECONDS if self._worker.is_stopping else WRITE_SECONDS
+        seconds = LAST_WRITE_SECONDS if self._state.is_stopping else WRITE_SECONDS
         with trio.move_on_after(seconds) as self._patience:
             await self._stream.send_all(piece)
             return

@@ -18,18 +18,13 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 import trio
 
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.asgi import App
 from openapi_mcp_server.server.http11.accepting import accept_all
-from openapi_mcp_server.server.http11.connection import KEEP_ALIVE_SECONDS, ClientConnection
-from openapi_mcp_server.server.principals.turns import Turns
-
-if TYPE_CHECKING:
-    from openapi_mcp_server.server.http11.any_request import Protocols
+from openapi_mcp_server.server.http11.connection import KEEP_ALIVE_SECONDS, ClientConnection, ServerState
 
 TEND_SECONDS = 0.25
 """The least time between two looks for connections that are idle for too long."""
@@ -44,14 +39,14 @@ async def serve(
     """Serves until ``until()`` returns. Then it accepts nothing more and waits for calls in flight, at most so long."""
     _claim_descriptors()
     ports.listen(listener)
-    worker = _Worker(app)
+    connections = _Connections(app)
 
     def take(stream: trio.SocketStream) -> None:
-        connections.start_soon(worker.serve, stream)
+        tasks.start_soon(connections.serve, stream)
 
     accept = partial(accept_all, trio.SocketListener(trio.socket.from_stdlib_socket(listener)))
-    async with trio.open_nursery() as connections:
-        connections.start_soon(worker.close_idle)
+    async with trio.open_nursery() as tasks:
+        tasks.start_soon(connections.close_idle)
         try:
             with listener.dup() as queue:  # what clients see stays open until nobody waits in it
                 async with trio.open_nursery() as accepting:
@@ -60,10 +55,10 @@ async def serve(
                     accepting.cancel_scope.cancel()
                 for stream in _waiting(queue):
                     take(stream)
-            await worker.drain(grace_seconds)
+            await connections.drain(grace_seconds)
         finally:
-            worker.abort()
-        connections.cancel_scope.cancel()
+            connections.abort()
+        tasks.cancel_scope.cancel()
 
 
 def _claim_descriptors() -> None:
@@ -82,36 +77,23 @@ def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
             yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
 
 
-class _Worker:
-    """All connections, and the state that they share."""
+class _Connections:
+    """All connections that are open."""
 
     def __init__(self, app: App) -> None:
-        self.app = app
-        self.connections: set[ClientConnection] = set()
-        self.is_stopping = False
-        self._stopping = trio.Event()
-        self.ends = Turns.of_all()
+        self._state = ServerState(app)
+        self._open: set[ClientConnection] = set()
         self._all_closed = trio.Event()
-        self._protocols: Protocols | None = None
-
-    @property
-    def protocols(self) -> Protocols:
-        """The handler of requests that are not ordinary. The first such request makes it, which saves a start 30 ms."""
-        if self._protocols is None:
-            from openapi_mcp_server.server.http11.any_request import Protocols  # noqa: PLC0415 - hypercorn
-
-            self._protocols = Protocols(self.app, self._stopping)
-        return self._protocols
 
     async def serve(self, stream: trio.SocketStream) -> None:
-        connection = ClientConnection(self, stream)
-        self.connections.add(connection)
+        connection = ClientConnection(self._state, stream)
+        self._open.add(connection)
         try:
             await connection.serve()
         finally:
             stream.socket.close()  # closing the stream costs 20 µs, for a cancellation that is caught
-            self.connections.discard(connection)
-            if self.is_stopping and not self.connections:
+            self._open.discard(connection)
+            if self._state.is_stopping and not self._open:
                 self._all_closed.set()
 
     async def close_idle(self) -> None:
@@ -119,24 +101,23 @@ class _Worker:
         call."""
         while True:
             now = trio.current_time()
-            for connection in self.connections:
+            for connection in self._open:
                 if connection.idle_until <= now:
                     connection.end_reading()
-            next_one = min((each.idle_until for each in self.connections), default=math.inf)
+            next_one = min((each.idle_until for each in self._open), default=math.inf)
             await trio.sleep_until(min(max(next_one, now + TEND_SECONDS), now + KEEP_ALIVE_SECONDS))
 
     async def drain(self, grace_seconds: float) -> None:
         """Waits until every connection has had its answer, or the grace is over."""
-        self.is_stopping = True
-        self._stopping.set()
+        self._state.stop()
         for _ in range(2):  # what was accepted last enters the set: Trio runs the tasks of one round in any order
             await trio.lowlevel.checkpoint()
-        for connection in self.connections:
+        for connection in self._open:
             connection.dismiss()
-        if self.connections:
+        if self._open:
             with trio.move_on_after(grace_seconds):
                 await self._all_closed.wait()
 
     def abort(self) -> None:
-        for connection in self.connections:
+        for connection in self._open:
             connection.abort()

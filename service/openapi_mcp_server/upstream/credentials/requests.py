@@ -29,7 +29,7 @@ SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 
 class FixedValues(msgspec.Struct, frozen=True, kw_only=True):
     """Values of the operator's own that every request gets whose document has none of that name. ``query``: pieces, by
-    name. ``secrets``: the values that nobody may read."""
+    name. ``secrets``: those that are hidden if an API repeats them."""
 
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
