@@ -30,7 +30,7 @@ _BELOW = (
     "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
 _CHOOSES = re.compile(rb'"(?:enum|const)":')
-_HAS_NUMBERS = re.compile(rb'"(?:enum":\[(?>(?:"[^"\\]*+(?:\\.[^"\\]*+)*+",|true,|false,|null,)*)|const":)-?[0-9]')
+_HAS_NUMBERS = re.compile(rb'"(?:enum":\[(?>(?:"[^"\\]*+(?>(?:\\.[^"\\]*+)*)",|true,|false,|null,)*)|const":)-?[0-9]')
 _ONE_OF_THEM = frozenset({"properties", "prefixItems"})
 """Keywords whose schemas apply to different places."""
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
