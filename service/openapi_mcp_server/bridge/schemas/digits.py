@@ -21,7 +21,7 @@ _BLOCK = 100
 """Digits that are compared in the same time as one."""
 _BITS_OF_A_BLOCK = 332
 _FEW = 100
-"""Integers that are compared with any numbers in no time."""
+"""So few integers are not worth counting, whatever they are compared with."""
 _ODD = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
 _LONG = re.compile(rb"[0-9]{100}|[eE][+-]?[0-9]{3}")
 _LONGEST = 100
