@@ -58,8 +58,11 @@ class AnswerReader:
         self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
-        self._inflater = inflater(", ".join(self.values("content-encoding")), f"the API's answer {self.status}")
+        self._inflater = self._made_inflater() if "content-encoding" in fields else None
         self._packed = 0
+
+    def _made_inflater(self) -> Inflater | None:
+        return inflater(", ".join(self.values("content-encoding")), f"the API's answer {self.status}")
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self._headers if key == name]

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growth import is_linear
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.schemas import validation, weight
+from openapi_mcp_server.bridge.schemas.digits import Comparisons
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.errors import ArgumentError
 
@@ -109,6 +111,20 @@ def test_numbers_of_other_places_are_not_counted_there() -> None:
     given = {"size": 256, "vector": [0.5] * 1_500}
     text = msgspec.json.encode({"x": [given] * 30})
     validation.require_bounded(exact_json.decode(text), wrapped({"type": "array", "items": row}), text)
+
+
+def test_what_stands_beside_them_is_not_counted_either() -> None:
+    row = {"properties": {"rate": {"enum": [0.5, 1.5]}, **{name: {"type": "number"} for name in "abcd"}}}
+    text = msgspec.json.encode({"x": [dict.fromkeys(["rate", *"abcd"], 0.5)] * 10_000})
+    validation.require_bounded(exact_json.decode(text), wrapped({"items": row}), text)
+
+
+def test_definitions_that_lead_to_numbers_are_found_in_linear_time() -> None:
+    def chain(length: int) -> bytes:
+        row = {f"A{index}": {"not": {"$ref": f"#/$defs/A{index + 1}"}} for index in range(length)}
+        return wrapped({}, **row, **{f"A{length}": {"enum": [0.5]}})
+
+    assert is_linear(lambda schema: Comparisons(schema, validation.COMPARISONS), chain)
 
 
 def test_those_of_a_schema_that_leads_to_itself_are_counted_at_every_level() -> None:

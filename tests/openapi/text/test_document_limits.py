@@ -108,6 +108,29 @@ def test_few_lines_are_remembered_at_a_time(width: int) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"[" + b"a " * MIB + b"]", id="words"),
+        pytest.param(b"[a" + b" :b" * MIB + b"]", id="colons"),
+        pytest.param(b'"' + b"\\n" * MIB + b'"', id="escapes"),
+        pytest.param(b"'" + b"''" * MIB + b"'", id="quotes"),
+        pytest.param(b'"a' + b"\n" * MIB + b' b"', id="line breaks"),
+        pytest.param(b"|\n" + b" a\n" * MIB, id="lines of a block"),
+        pytest.param(b"[" + b" #\n" * MIB + b" ]", id="comments in brackets"),
+        pytest.param(b"1\n" + b"...\n" * MIB, id="ends"),
+    ],
+)
+def test_what_is_repeated_a_million_times_takes_little_more_than_its_text(value: bytes) -> None:
+    document = yaml(value)
+    tracemalloc.start()
+    try:
+        parse(document)
+        assert tracemalloc.get_traced_memory()[1] < 40 * MIB
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("value", BOMBS)
 def test_an_alias_bomb_is_refused_before_it_is_expanded(value: bytes) -> None:
     document = yaml(value)

@@ -7,7 +7,7 @@ digits, it takes as long as the square of these: 4 kB of digits beside 1,000 num
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,7 @@ _BLOCK = 100
 """Digits that are compared in the same time as one."""
 _BITS_OF_A_BLOCK = 332
 _FEW = 100
-"""Integers that are compared with any numbers in no time."""
+"""So few integers are not worth counting, whatever they are compared with."""
 _ODD = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
 _LONG = re.compile(rb"[0-9]{100}|[eE][+-]?[0-9]{3}")
 _LONGEST = 100
@@ -40,8 +40,8 @@ def are_long(text: bytes) -> bool:
 
 
 def comparisons(value: object, others: Numbers, most: int) -> int:
-    """Compares all numbers of a value with these others, in thought: the pairs, of 1 µs each, at most; some more than
-    ``most`` where there are more. Bounds take time beside a long number only."""
+    """The pairs, of 1 µs each, if every number of a value were compared with all of ``others``. Counting ends soon
+    after ``most``."""
     found = 0
     containers: list[Any] = [[value]]
     while containers and found <= most:
@@ -54,26 +54,18 @@ def comparisons(value: object, others: Numbers, most: int) -> int:
 
 
 class Comparisons(Visits):
-    """The same, counted exactly: only what a schema says of the place of a number counts there. 5 µs each."""
+    """The exact number of these pairs, since a number is only compared with those that a schema has for its place. It
+    costs 5 µs for each value there, so `comparisons` comes first."""
 
     def __init__(self, schema: bytes, most: int) -> None:
         super().__init__(schema, most)
         self._with_numbers: dict[int, bool] = {}
-        self._definitions_with_numbers = self._reached()
+        self._definitions_with_numbers = _leading_to_numbers(self._definitions)
 
-    def _reached(self) -> set[str]:
-        """The definitions that have numbers, or lead to those that do."""
-        reached = {name for name, part in self._definitions.items() if _has_numbers(part)}
-        leads = {name: set(references(part)) for name, part in self._definitions.items()}
-        while more := {
-            name for name, others in leads.items() if name not in reached and not reached.isdisjoint(others)
-        }:
-            reached |= more
-        return reached
+    def _parts(self, schema: dict[str, Any], value: Any, levels: int) -> Iterator[tuple[Any, tuple[Any, int]]]:  # noqa: ANN401 - any JSON value
+        return (each for each in super()._parts(schema, value, levels) if self._leads_to_numbers(each[0]))
 
-    def _counts(self, schema: Any) -> bool:  # noqa: ANN401 - any JSON value
-        if not isinstance(schema, dict):
-            return False
+    def _leads_to_numbers(self, schema: Any) -> bool:  # noqa: ANN401 - any JSON value
         if id(schema) not in self._with_numbers:
             leads = not self._definitions_with_numbers.isdisjoint(references(schema))
             self._with_numbers[id(schema)] = leads or _has_numbers(schema)
@@ -83,6 +75,22 @@ class Comparisons(Visits):
         numbers = [each for each in own_options(schema) if is_json_number(each)]
         fractions = sum(isinstance(each, float) for each in numbers)
         return _pairs(value, Numbers(len(numbers), fractions, sum(keyword in schema for keyword in BOUNDS)))
+
+
+def _leading_to_numbers(definitions: Mapping[str, Any]) -> set[str]:
+    """The definitions that have numbers, or lead to some that have."""
+    leading: dict[str, list[str]] = {name: [] for name in definitions}
+    for name, part in definitions.items():
+        for other in references(part):
+            leading.setdefault(other, []).append(name)
+    found: set[str] = set()
+    waiting = [name for name, part in definitions.items() if _has_numbers(part)]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += leading[name]
+    return found
 
 
 def _has_numbers(schema: Any) -> bool:  # noqa: ANN401 - any JSON value

@@ -41,7 +41,7 @@ class Visits:
             return self._most
 
     def _of(self, schema: Any, value: Any, levels: int) -> int:  # noqa: ANN401 - any JSON value
-        if not self._counts(schema):
+        if not isinstance(schema, dict):
             return 1
         pair = (id(schema), id(value), levels)
         if pair not in self._known:
@@ -55,10 +55,6 @@ class Visits:
                     break
             self._known[pair] = min(found, self._most)
         return self._known[pair]
-
-    def _counts(self, schema: Any) -> bool:  # noqa: ANN401 - any JSON value
-        """Whether anything is looked for in a schema."""
-        return isinstance(schema, dict)
 
     def _own(self, schema: dict[str, Any], value: Any) -> int:  # noqa: ANN401, ARG002 - any JSON value
         """Counts a value by the keywords of a schema itself, without those of its parts."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from openapi_mcp_server.grammar import IN_STRING, any_number_of
 from openapi_mcp_server.openapi import json_schema
 from openapi_mcp_server.openapi.pointers import DEFS
 
@@ -30,7 +31,8 @@ _BELOW = (
     "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
 _CHOOSES = re.compile(rb'"(?:enum|const)":')
-_HAS_NUMBERS = re.compile(rb'"(?:enum":\[(?>(?:"[^"\\]*+(?>(?:\\.[^"\\]*+)*)",|true,|false,|null,)*)|const":)-?[0-9]')
+_NO_NUMBERS = any_number_of(rf'(?:"{IN_STRING}"|true|false|null),')
+_HAS_NUMBERS = re.compile(rf'"(?:enum":\[{_NO_NUMBERS}|const":)-?[0-9]'.encode())
 _ONE_OF_THEM = frozenset({"properties", "prefixItems"})
 """Keywords whose schemas apply to different places."""
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")

@@ -17,6 +17,7 @@ import re
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import any_number_of
 from openapi_mcp_server.openapi.text.source import JSON_SEPARATORS, DocumentLimits, bound_values, place, too_deep
 from openapi_mcp_server.openapi.text.yaml import names
 from openapi_mcp_server.openapi.text.yaml.anchors import Value
@@ -27,10 +28,10 @@ from openapi_mcp_server.openapi.text.yaml.scalars import enc_hook
 __all__ = ["Marks", "marked", "to_json"]
 
 _SEPARATORS = (b"\n", b",", b"[", b"{", b"- ")
-_PROLOGUE = re.compile(rb"(?>(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*)(?P<mark>---(?=[ \t\n]))?")
+_PROLOGUE = re.compile(any_number_of(r"[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n").encode() + rb"(?P<mark>---(?=[ \t\n]))?")
 _DIRECTIVE = re.compile(rb"^%", re.MULTILINE)
 _TAG_DIRECTIVE = re.compile(rb"^%TAG", re.MULTILINE)
-_EMPTY_DOCUMENTS = re.compile(rb"(?>(?:(?:---|\.\.\.)(?=\s)|#[^\n]*|\s)*)")
+_EMPTY_DOCUMENTS = re.compile(any_number_of(r"(?:---|\.\.\.)(?=\s)|#[^\n]*|\s").encode())
 
 
 def to_json(text: bytes, limits: DocumentLimits) -> bytes:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from openapi_mcp_server.grammar import any_number_of
 from openapi_mcp_server.openapi.text.source import DocumentLimits, duplicate_key
 from openapi_mcp_server.openapi.text.yaml.anchors import Anchors, Value
 from openapi_mcp_server.openapi.text.yaml.flow import MERGE_TAG, NO_PROPERTIES, SCALAR_TAGS, Flow
@@ -26,7 +27,7 @@ _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
 _PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
 _COMMENT = re.compile(rb"[ \t\n]#")
 _INNER_KEY = re.compile(rb":(?=\s|$)")
-_ONLY_COMMENTS = re.compile(rb"(?>(?:[ \t]*(?:#[^\n]*)?(?:\n|$))*)")
+_ONLY_COMMENTS = re.compile(any_number_of(r"[ \t]*(?:#[^\n]*)?(?:\n|$)").encode())
 _UNUSUAL_KEY = re.compile(
     rb"""
     (?P<properties>(?>(?:[&!][^\s]*[ \t]+)*))
@@ -48,8 +49,8 @@ _EXPLICIT_KEY = re.compile(
     re.VERBOSE,
 )
 _BLOCK_HEADER = re.compile(rb"([|>][+-]?(?P<indent>[1-9]?)[+-]?)[ \t]*(?:(?<=[ \t])#[^\n]*)?")
-_BLANK_LINES = re.compile(rb"(?>(?:[ \t]*\n)*)")
-_FIRST_TEXT = re.compile(rb"(?>(?:[ \t]*\n)*)( *)")
+_BLANK_LINES = re.compile(any_number_of(r"[ \t]*\n").encode())
+_FIRST_TEXT = re.compile(_BLANK_LINES.pattern + b"( *)")
 
 
 class Blocks:
@@ -305,4 +306,4 @@ class Blocks:
 
 @lru_cache(maxsize=64)  # compiled once for each indentation in use
 def _block_lines(indent: int) -> re.Pattern[bytes]:
-    return re.compile(rb"(?>(?:(?: {%d}[^\n]*|[ \t]*)\n)*)" % indent)
+    return re.compile(any_number_of(rf"(?: {{{indent}}}[^\n]*|[ \t]*)\n").encode())

@@ -11,6 +11,7 @@ import re
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import IN_STRING, any_number_of
 from openapi_mcp_server.openapi.text.source import duplicate_key, place
 from openapi_mcp_server.openapi.text.yaml.anchors import Anchors, Value
 from openapi_mcp_server.openapi.text.yaml.marks import Marks
@@ -23,14 +24,17 @@ from openapi_mcp_server.openapi.text.yaml.scalars import (
     single_quoted,
 )
 
-_SPACE = re.compile(rb"(?>(?:[ \t\n]++|#[^\n]*+)*)")
-_DOUBLE_QUOTED = re.compile(rb'"([^"\\]*+(?>(?:\\.[^"\\]*+)*))"', re.DOTALL)
-_SINGLE_QUOTED = re.compile(rb"'([^']*+(?>(?:''[^']*+)*))'")
+_SPACE = re.compile(any_number_of(r"[ \t\n]++|#[^\n]*+").encode())
+_DOUBLE_QUOTED = re.compile(rf'"({IN_STRING})"'.encode(), re.DOTALL)
+_SINGLE_QUOTED = re.compile(b"'(%b)'" % any_number_of(r"[^']++|''").encode())
 _PLAIN = re.compile(
     rb"""
-    (?:[^\s\-?:,\[\]{}#&*!|>'"%@`] | [\-?:](?=[^\s,\[\]{}]))
-    (?>(?:[^\s:#,\[\]{}]++ | :(?=[^\s,\[\]{}]) | (?<=[^\s])\# | [ \t\n]++(?=[^\s:#,\[\]{}]|:[^\s,\[\]{}]))*)
-    """,
+    (?:[^\s\-?:,\[\]{}#&*!|>'"%%@`] | [\-?:](?=[^\s,\[\]{}]))
+    %b
+    """
+    % any_number_of(
+        r"[^\s:#,\[\]{}]++ | :(?=[^\s,\[\]{}]) | (?<=[^\s])\# | [ \t\n]++(?=[^\s:#,\[\]{}]|:[^\s,\[\]{}])"
+    ).encode(),
     re.VERBOSE,
 )
 _ALIAS = re.compile(rb"\*([^\s,\[\]{}]+)")

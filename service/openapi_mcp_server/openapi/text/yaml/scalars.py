@@ -15,6 +15,8 @@ from functools import lru_cache
 
 import msgspec
 
+from openapi_mcp_server.grammar import any_number_of
+
 
 class Respelt:
     """A null, a boolean or a number that JSON spells, or programs read, differently. As a name it is its ``text``."""
@@ -59,11 +61,12 @@ _KINDS_OF_JSON = {
 
 _BLANKS = " \t"
 # It matches from the first space only. Tried from each of a million spaces, it would take hours.
-_LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))")
+_FURTHER_BREAKS = any_number_of(r"\n[ \t]*+")
+_LINE_BREAKS = re.compile(rf"(?<![ \t])[ \t]*+\n[ \t]*+({_FURTHER_BREAKS})")
 _ESCAPES = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
 _ESCAPE_OR_LINE_BREAK = re.compile(
-    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\n[ \t]*+((?>(?:\n[ \t]*+)*))|(.|$))"
-    r"|(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))",
+    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))"
+    rf"|\n[ \t]*+({_FURTHER_BREAKS})|(.|$))|(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+\n[ \t]*+({_FURTHER_BREAKS})",
     re.DOTALL,
 )
 _INDENTED = re.compile(r"\n[^\S\n]")
