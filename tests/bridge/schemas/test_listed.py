@@ -105,6 +105,14 @@ def test_simple_arguments_are_told_where_a_required_one_alone_has_no_room() -> N
     assert size(only) <= LISTED_BYTES
 
 
+def test_names_below_an_argument_come_before_the_types_of_what_may_be_null() -> None:
+    """The room for their types would cost the names, which no model can guess."""
+    some = {"anyOf": [{"type": "string", "description": PROSE}, {"type": "null"}]}
+    address = members(**{f"p{index:03}": some for index in range(150)})
+    properties = told(posted(addresses={"type": "array", "items": address}))["properties"]
+    assert len(properties["addresses"]["items"]["properties"]) == 150
+
+
 def test_a_value_that_may_be_null_keeps_its_type_where_there_is_no_room_for_more() -> None:
     score = {"anyOf": [{"type": "integer", "maximum": 9}, {"type": "null"}], "default": 1, "description": PROSE}
     pieces = in_pieces({"properties": {"score": score}, "required": [], "$defs": {}})

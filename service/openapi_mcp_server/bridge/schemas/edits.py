@@ -177,16 +177,21 @@ def _admits(schema: JsonSchema, json_type: str) -> bool:
 
 
 def bare(schema: JsonSchema) -> dict[str, Any]:
-    """A schema's type and the values it lists, if they are few; those of what may be null as well."""
+    """A schema's type and the values it lists, if they are few."""
     if isinstance(schema, bool):
         return {}
-    match schema.get("anyOf"):
-        case [{} as value, {"type": "null"} as null] if told := bare(value):
-            return {"anyOf": [told, null]}
     kept: dict[str, Any] = {key: schema[key] for key in ("type", "enum") if key in schema}
     if "enum" in kept and len(encode(kept)) > _SMALL_ENUM:
         del kept["enum"]
     return kept
+
+
+def bare_argument(schema: JsonSchema) -> dict[str, Any]:
+    """The same for an argument, and for the value of one that may be null."""
+    match schema:
+        case {"anyOf": [{} as value, {"type": "null"} as null]} if told := bare(value):
+            return {"anyOf": [told, null]}
+    return bare(schema)
 
 
 def holds_schemas(schema: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import CheckedSchema
 from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
-from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow, with_words
+from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare_argument, decode, encode, reduced, shallow, with_words
 from openapi_mcp_server.bridge.schemas.told import Telling, ended
 from openapi_mcp_server.openapi.model import Schema
 
@@ -212,7 +212,7 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaS
         if len(pruned) <= limit:
             checked = _checked(alone, members)
             return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
-    barest = Pieces([_property(name, encode(bare(schema))) for name, schema in decoded.items()], required)
+    barest = Pieces([_property(name, encode(bare_argument(schema))) for name, schema in decoded.items()], required)
     return InputSchema(barest, _checked(barest, {}), "everything but the arguments' types")
 
 

@@ -23,6 +23,7 @@ from openapi_mcp_server.bridge.schemas.edits import (
     STRICT,
     JsonSchema,
     bare,
+    bare_argument,
     decode,
     encode,
     holds_schemas,
@@ -88,7 +89,7 @@ class Reader(Protocol):
     def level(self, schema: JsonSchema, prose: int) -> Level:
         """The outermost level, with a description of at most ``prose`` characters."""
 
-    def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
+    def opened(self, schema: JsonSchema, prose: int, *, is_argument: bool) -> dict[str, Any]:
         """The level without its properties, items and other schemas below it."""
 
     def members(self, schema: JsonSchema) -> int:
@@ -118,10 +119,10 @@ class InFull:
             parts.append(Inner(holder, key, own, is_needed, keyword in _MEMBERS, is_leaf, says_more))
         return Level(told, parts, followed)
 
-    def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
+    def opened(self, schema: JsonSchema, prose: int, *, is_argument: bool) -> dict[str, Any]:
         if isinstance(schema, bool):
             return self.level(schema, prose).keywords
-        kept = bare(schema)
+        kept = bare_argument(schema) if is_argument else bare(schema)
         if "required" in schema:
             kept["required"] = schema["required"]
         return _with_prose(kept, schema, prose)
@@ -216,36 +217,39 @@ class _Texts:
         """``definitions`` are those that the reader follows."""
         self._reader = reader
         self._definitions = definitions
-        self._known: dict[tuple[int, int, int], tuple[_Text, JsonSchema, Level]] = {}
+        self._known: dict[tuple[int, int, int, bool], tuple[_Text, JsonSchema, Level]] = {}
         self.levels, self.members = reader.levels, reader.members
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def of(self, schema: JsonSchema, prose: int, inner: int) -> _Text:
+    def of(self, schema: JsonSchema, prose: int, inner: int, *, is_root: bool = False) -> _Text:
         """A level with its description in at most ``prose`` characters, and those of its members in at most
         ``inner``."""
-        key = id(schema), prose, inner
+        key = id(schema), prose, inner, is_root
         known = self._known.get(key)
         if known is not None and self._still_leads_to(known[2].followed):
             return known[0]
         level = self._reader.level(schema, prose)
-        text = self._text(level, inner)
+        text = self._text(level, inner, is_root=is_root)
         self._known[key] = text, schema, level  # the schema is kept, so that its id stays its own
         return text
 
     def _still_leads_to(self, followed: Mapping[str, JsonSchema | None]) -> bool:
         return not followed or all(self._definitions.get(name) is schema for name, schema in followed.items())
 
-    def _text(self, level: Level, inner: int) -> _Text:
+    def _text(self, level: Level, inner: int, *, is_root: bool) -> _Text:
         for part in level.parts:
             part.holder[part.key] = _HOLE
         between = encode(level.keywords).split(bytes(_HOLE))
-        opened = [self._opened(part, inner if part.is_deeper else SHORT_PROSE) for part in level.parts]
+        opened = [
+            self._opened(part, inner if part.is_deeper else SHORT_PROSE, is_argument=is_root and part.is_deeper)
+            for part in level.parts
+        ]
         return _Text(between, level.parts, opened, sum(map(len, between)) + sum(map(len, opened)))
 
-    def _opened(self, part: Inner, prose: int) -> bytes:
-        opened = self._reader.opened(part.schema, prose)
+    def _opened(self, part: Inner, prose: int, *, is_argument: bool) -> bytes:
+        opened = self._reader.opened(part.schema, prose, is_argument=is_argument)
         if not part.is_leaf:
             opened["description"] = f"{opened.get('description', '')} {SHORTENED}".lstrip()
         return encode(opened)
@@ -268,7 +272,7 @@ class _Growing:
         self._waiting: list[_Waiting] = []
         self._left_out: list[tuple[_Told, int]] = []
         self._lacks_needed = False
-        text = texts.of(root, 0, prose)
+        text = texts.of(root, 0, prose, is_root=True)
         self._root = _Told(text, [*text.opened])
         self._room = limit - text.size
         self._offer(self._root, 0, is_needed=True)

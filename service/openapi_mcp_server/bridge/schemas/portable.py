@@ -143,7 +143,7 @@ class _Reader:
             level.parts.append(self._inner(level.keywords, "items", plain.items, is_needed=True, is_deeper=False))
         return level
 
-    def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
+    def opened(self, schema: JsonSchema, prose: int, *, is_argument: bool) -> dict[str, Any]:  # noqa: ARG002 - a reader's
         plain = self.plain(schema)
         if plain.is_leaf:
             return {"type": plain.type, **_described(plain, prose, ()), **_marked(plain.text_of)}
