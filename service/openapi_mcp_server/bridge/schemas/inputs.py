@@ -12,7 +12,16 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import CheckedSchema
 from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
-from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare_argument, decode, encode, reduced, shallow, with_words
+from openapi_mcp_server.bridge.schemas.edits import (
+    WHOLE,
+    Detail,
+    bare_argument,
+    decode,
+    encode,
+    reduced,
+    shallow,
+    with_words,
+)
 from openapi_mcp_server.bridge.schemas.told import Telling, ended
 from openapi_mcp_server.openapi.model import Schema
 
