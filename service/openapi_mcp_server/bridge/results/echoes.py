@@ -68,34 +68,38 @@ def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
 
 def concealed(text: bytes, secrets: Iterable[bytes], mark: bytes = HIDDEN.encode()) -> bytes:
     """The text with ``mark`` in place of each secret, however it is spelt."""
-    plain, origins = _unescaped(text)
+    plain = _plain(text)
+    spelt = {_plain(each) for secret in secrets for each in (secret, secret.replace(b" ", b"+"))}
+    found = [each for each in spelt if each and each in plain]
+    if not found:  # as nearly always
+        return text
+    origins = _origins(text)
     spans = sorted(
-        (origins[start], origins[start + len(sought)])
-        for secret in secrets
-        for sought in {_unescaped(secret)[0], _unescaped(secret.replace(b" ", b"+"))[0]}
-        for start in _places(plain, sought)
+        (origins[start], origins[start + len(sought)]) for sought in found for start in _places(plain, sought)
     )
     kept, at = [], 0
     for start, end in spans:
         if start >= at:
             kept += [text[at:start], mark]
         at = max(at, end)
-    return b"".join([*kept, text[at:]]) if spans else text
+    return b"".join([*kept, text[at:]])
 
 
-def _unescaped(text: bytes) -> tuple[bytes, list[int]]:
-    """The text without escapes, and where each of its bytes begins in ``text``, the end included."""
-    pieces: list[bytes] = []
+def _plain(text: bytes) -> bytes:
+    """The text without escapes."""
+    return _ESCAPE.sub(_meant, text)
+
+
+def _origins(text: bytes) -> list[int]:
+    """Where each byte of `_plain` begins in the text, the end included."""
     origins: list[int] = []
     at = 0
     for found in _ESCAPE.finditer(text):
-        meant = _meant(found)
-        pieces += [text[at : found.start()], meant]
         origins += range(at, found.start())
-        origins += [found.start()] * len(meant)
+        origins += [found.start()] * len(_meant(found))
         at = found.end()
     origins += range(at, len(text) + 1)
-    return b"".join([*pieces, text[at:]]), origins
+    return origins
 
 
 def _meant(escape: re.Match[bytes]) -> bytes:
@@ -116,7 +120,7 @@ def _meant(escape: re.Match[bytes]) -> bytes:
 
 
 def _places(plain: bytes, sought: bytes) -> Iterable[int]:
-    start = plain.find(sought) if sought else -1
+    start = plain.find(sought)
     while start >= 0:
         yield start
         start = plain.find(sought, start + len(sought))

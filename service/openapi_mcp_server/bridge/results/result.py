@@ -73,10 +73,7 @@ class OutputValidators:
         try:
             validator = self._compiled(schema)
             value = decode_by_parts(structured, decode=decode_doubles)
-            if validation.multiplies(value, schema):
-                raise ValueError("too many alternatives lead to its parts")  # noqa: TRY301
-            if validation.compares_too_much(value, schema, structured):
-                raise ValueError("it has too many numbers to compare")  # noqa: TRY301
+            _require_checkable(value, schema, structured)
         except (ValueError, RecursionError) as error:  # a schema that does not compile, a number beyond a double
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
@@ -87,6 +84,14 @@ class OutputValidators:
             return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
+
+
+def _require_checkable(value: object, schema: bytes, structured: bytes) -> None:
+    """Raises ValueError for a value whose check would take too long."""
+    if validation.multiplies(value, schema):
+        raise ValueError("too many alternatives lead to its parts")
+    if validation.compares_too_much(value, schema, structured):
+        raise ValueError("it has too many numbers to compare")
 
 
 def render(

@@ -165,17 +165,20 @@ def compares_too_much(value: object, schema: bytes, text: bytes | None = None) -
 
 def can_explain(schema: bytes, value: object, wrong: int) -> bool:
     """Whether errors may be made for a value with so many wrong parts."""
-    if wrong * weight.of(schema).errors > ERROR_WORK:
-        return False
-    return not _has_choices(schema) or Visits(schema, ERROR_VISITS).of(value, LEVELS) < ERROR_VISITS
+    return _is_affordable(value, schema, wrong, work=ERROR_WORK, visits=ERROR_VISITS)
 
 
 def is_quick(value: object, schema: bytes, text: bytes) -> bool:
     """Whether all errors of a value, whose JSON is ``text``, are made in a moment."""
     values = text.count(b",") + text.count(b"[") + text.count(b"{")
-    if values * weight.of(schema).errors > QUICK_WORK:
+    return _is_affordable(value, schema, values, work=QUICK_WORK, visits=QUICK_WORK)
+
+
+def _is_affordable(value: object, schema: bytes, wrong: int, *, work: int, visits: int) -> bool:
+    """Whether the errors of a value with so many wrong parts take no more than this."""
+    if wrong * weight.of(schema).errors > work:
         return False
-    return not _has_choices(schema) or Visits(schema, QUICK_WORK).of(value, LEVELS) < QUICK_WORK
+    return not _has_choices(schema) or Visits(schema, visits).of(value, LEVELS) < visits
 
 
 def _has_choices(schema: bytes) -> bool:
