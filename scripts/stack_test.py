@@ -124,6 +124,10 @@ class Stack:
     def address(self, service: str, port: int) -> str:
         return f"http://{self.compose('port', service, str(port))}"
 
+    def keeps_connections(self) -> bool:
+        """Whether kept connections to the proxy outlive its reload: nginx can do so since 1.27.4."""
+        return "keep-connections.conf" in self.compose("exec", "-T", "proxy", "ls", "/etc/nginx/conf.d")
+
     def container(self, service: str) -> str:
         return self.compose("ps", "--all", "--quiet", service)
 
@@ -292,12 +296,13 @@ async def stop_in_flight(stack: Stack) -> None:
 async def roll_under_load(stack: Stack) -> int:
     """The workers are replaced while calls come. How many they were; raises Failed if one was lost."""
     url = f"{stack.address('proxy', 8000)}/mcp"
+    limits = httpx2.Limits() if stack.keeps_connections() else httpx2.Limits(max_keepalive_connections=0)
     lost: list[str] = []
     answered = 0
 
     async def caller(ended: trio.Event) -> None:
         nonlocal answered
-        async with httpx2.AsyncClient(timeout=CALL_SECONDS) as http:
+        async with httpx2.AsyncClient(timeout=CALL_SECONDS, limits=limits) as http:
             while not ended.is_set():
                 answered += 1
                 try:

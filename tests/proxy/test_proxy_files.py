@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -85,6 +86,43 @@ def test_a_certificate_from_the_environment_is_where_nginx_looks():
     named = [each.removeprefix("$tls_folder/") for each in values("ssl_certificate") + values("ssl_certificate_key")]
     assert links == [(f"../conf.d/{template}", name) for name in named]
     assert (nginx.CHECKOUT / "proxy" / f"{template}.template").read_text("utf-8") == "${PROXY_TLS_PEM}\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "is_known"),
+    [
+        ("1.9.15", False),
+        ("1.26.3", False),
+        ("1.27.3 (nginx-plus-r34)", False),
+        ("1.27.4", True),
+        ("1.28.0 (Ubuntu)", True),
+        ("1.130.0", True),
+        ("2.0.0", True),
+    ],
+)
+def test_kept_connections_outlive_a_reload_where_nginx_knows_how(version, is_known, tmp_path):
+    program = tmp_path / "nginx"
+    program.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version}' >&2\n", "utf-8")
+    program.chmod(0o755)
+    subprocess.run(
+        [nginx.CHECKOUT / "proxy" / "keep-connections.sh", tmp_path],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        check=True,
+    )
+    written = tmp_path / "keep-connections.conf"
+    assert written.exists() == is_known
+    assert not is_known or re.fullmatch(r"keepalive_min_timeout \ds;\n", written.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("compose.yaml", "- ./proxy/keep-connections.sh:/docker-entrypoint.d/keep-connections.sh:ro"),
+        ("proxy/Dockerfile", "COPY keep-connections.sh /docker-entrypoint.d/"),
+    ],
+)
+def test_an_image_has_what_keeps_connections_where_it_is_run_at_the_start(file, line):
+    assert line in (nginx.CHECKOUT / file).read_text("utf-8")
 
 
 def test_idle_connections_to_a_worker_end_before_the_worker_ends_them():
