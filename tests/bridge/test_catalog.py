@@ -7,13 +7,14 @@ import re
 import msgspec
 import pytest
 
-from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
+from descriptions import JSON, OBJECT, answer, body, catalog, describe, media, operation, parameter, reasons, source, tool
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import Tool, ToolForm
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.bridge.tools.entry import DIGEST
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
+from openapi_mcp_server.openapi.notes import LEFT_OUT, MAX_NOTES, Notes
 
 # Which operations become tools
 
@@ -90,6 +91,26 @@ def test_tags_choose_operations(include, exclude, names):
         exclude_tags=frozenset(exclude),
     )
     assert list(made.tools) == names
+
+
+def test_a_fault_of_a_part_that_operations_share_is_noted_once():
+    shared = body(media("application/pdf", {"type": "object"}), media("application/json", {"type": "object"}))
+    made = catalog(*(operation("POST", f"/{number}", body=shared) for number in range(3)))
+    assert len(made.tools) == 3
+    assert [note.message for note in made.apis[0].notes] == [
+        "application/pdf cannot carry a JSON object, only a JSON string"
+    ]
+
+
+@pytest.mark.parametrize("found", [MAX_NOTES - 2, MAX_NOTES - 1, MAX_NOTES, MAX_NOTES + 1])
+def test_whatever_the_last_note_is_about_it_is_said_that_more_are_left_out(found):
+    """The document's own notes, one of TOOL_OVERRIDES and one of an operation share one limit."""
+    notes = Notes()
+    notes.take(Note(pointer=f"#/{number}", kind="schema_repaired", message="m") for number in range(found))
+    shared = body(media("application/pdf", {"type": "object"}), media("application/json", {"type": "object"}))
+    [api] = catalog(operation("POST", body=shared), notes=notes.all(), overrides={"none": {}}).apis
+    assert len(api.notes) == min(found + 2, MAX_NOTES + 1)
+    assert (api.notes[-1] == LEFT_OUT) == (found + 2 > MAX_NOTES)
 
 
 def test_a_tag_that_no_operation_has_is_noted():

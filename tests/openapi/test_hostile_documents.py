@@ -324,7 +324,7 @@ def test_of_thousands_of_media_types_that_operations_share_those_of_json_and_som
     made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}))
     assert len(made.tools) == 20
     assert {next(iter(tool.body.writers)) for tool in made.tools.values() if tool.body} == {BODIES[0]}
-    assert sum(len(api.notes) for api in made.apis) == 20 * 499
+    assert [len(api.notes) for api in made.apis] == [499]
 
 
 @pytest.mark.parametrize("at", ["root", "path"])
@@ -340,14 +340,14 @@ def test_scopes_for_many_operations_are_short_or_nothing_is_served_without_them(
         assert (outcome.tools, len(outcome.skipped)) == (2_999, 1)
 
 
-def test_what_is_wrong_in_each_part_of_a_body_that_hundreds_of_operations_share_is_noted_for_some_of_them():
+def test_what_is_wrong_in_each_part_of_a_body_that_hundreds_of_operations_share_is_noted_once():
+    """It was noted for each operation: 800 media types in a document of 100 kB made 600,000 notes in 350 MB."""
     content = {f"a/x{n}": {"schema": {"type": "object"}} for n in range(400)} | {BODIES[0]: {}}
     paths = {f"/{n}": {"post": {"requestBody": {"$ref": "#/components/requestBodies/B"}}} for n in range(400)}
     info = {"description": "a" * 1_000_000}  # so that the types of all bodies are read
     made = build(document(paths, components={"requestBodies": {"B": {"content": content}}}, info=info))
     assert len(made.tools) == 400
-    assert len(made.apis[0].notes) == MAX_NOTES + 1
-    assert made.apis[0].notes[-1] == LEFT_OUT
+    assert len(made.apis[0].notes) == 400
 
 
 def test_fields_without_number_that_are_unknown_are_noted_as_many_as_are_kept():

@@ -37,7 +37,7 @@ from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
 from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
-from openapi_mcp_server.openapi.notes import LEFT_OUT, MAX_NOTES
+from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
@@ -81,7 +81,7 @@ class _Outcome(msgspec.Struct):
 
     tools: list[Tool]
     skipped: list[SkippedTool]
-    notes: list[Note]
+    notes: Notes
     closed: list[Subject]
     filtered: int = 0
     size: int = 0  # bytes of the entries of its tools
@@ -111,8 +111,7 @@ def build(
         if place.unknown is not None and not only_to_show:
             raise place.unknown
         api = _api(source, place, limits, identity, form)
-        outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own], listing)
-        outcome.notes[:0] = _place_notes(place)
+        outcome = _sort_out(source, api, place, [(next(tool_names), candidate) for candidate in own], listing)
         summaries.append(_summary(source, api, outcome))
         tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
@@ -256,10 +255,14 @@ def _switches(operations: Sequence[Operation]) -> frozenset[str]:
     return frozenset(name for name, count in counts.items() if count > _NEARLY_ALL * len(operations))
 
 
-def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate]], listing: Listing) -> _Outcome:
+def _sort_out(
+    source: ApiSource, api: Api, place: ApiPlace, named: Sequence[tuple[str, _Candidate]], listing: Listing
+) -> _Outcome:
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
-    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes), closed=[])
-    outcome.notes += overrides.unused(source.overrides, source.description)
+    outcome = _Outcome(tools=[], skipped=unread, notes=Notes(), closed=[])
+    outcome.notes.take(_place_notes(place))
+    outcome.notes.take(source.description.notes)
+    outcome.notes.take(overrides.unused(source.overrides, source.description))
     told = descriptions([(each.operation, each.presentation.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
@@ -278,16 +281,9 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
         outcome.tools.append(listing.take(compiled.tool))
         outcome.size += len(compiled.tool.entry)
         api = _within_limits(api, compiled.tool, outcome)
-        _add_notes(outcome.notes, (*candidate.presentation.notes, *compiled.notes))
+        outcome.notes.take(candidate.presentation.notes)
+        outcome.notes.take(compiled.notes)
     return outcome
-
-
-def _add_notes(notes: list[Note], fresh: Sequence[Note]) -> None:
-    """Adds as many as are kept. Once that there are more has been noted, there is no room left."""
-    room = MAX_NOTES - len(notes)
-    notes += fresh[: max(0, room)]
-    if len(fresh) > room >= 0:
-        notes.append(LEFT_OUT)
 
 
 def _within_limits(api: Api, last: Tool, outcome: _Outcome) -> Api:
@@ -297,11 +293,11 @@ def _within_limits(api: Api, last: Tool, outcome: _Outcome) -> Api:
         message = (
             f"with it references add over {MERGED_BYTES:,} bytes; what stands beside those that follow is not listed"
         )
-        outcome.notes.append(Note(pointer=last.pointer, kind="input_shortened", message=message))
+        outcome.notes.add(last.pointer, "input_shortened", message)
     if api.limits != LEAST_LIMITS and (reached := _limit_reached(outcome.size, api)):
         api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
         message = f"with it {reached}; schemas of the tools that follow are shortened"
-        outcome.notes.append(Note(pointer=last.pointer, kind="input_shortened", message=message))
+        outcome.notes.add(last.pointer, "input_shortened", message)
     return api
 
 
@@ -382,7 +378,7 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
         origins=source.allowed_origins | {api.base.origin},
         tools=len(outcome.tools),
         filtered=outcome.filtered,
-        notes=tuple(outcome.notes),
+        notes=outcome.notes.all(),
         security_schemes=description.security_schemes,
         key_places=security.places(api.identity),
         identity=api.identity,

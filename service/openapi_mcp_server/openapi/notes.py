@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from openapi_mcp_server.openapi.model import Note, NoteKind
 from openapi_mcp_server.openapi.pointers import ROOT
 
 MAX_NOTES = 100_000
-"""The most notes on one document. A document of 100 kB, whose operations share a body with a fault in each of 800 media
-types, made 600,000 in 350 MB. Known documents have at most 819."""
+"""The most notes on one document. An overlay whose one action adds unknown fields made 2,250,000 in 900 MB. None of 124
+published documents has more than 727."""
 LEFT_OUT = Note(
     pointer=ROOT, kind="notes_left_out", message=f"there are more than {MAX_NOTES:,} notes; these are the first"
 )
@@ -21,18 +23,22 @@ def clipped(message: str) -> str:
 
 
 class Notes:
-    """The notes of one document, each once, in the order of their making, as many as are kept."""
+    """The notes of one document, each once, in the order of their making. Only `MAX_NOTES` are kept, and then
+    `LEFT_OUT`."""
 
     def __init__(self) -> None:
-        self._notes: dict[tuple[str, NoteKind, str], Note] = {}
+        self._notes: dict[Note, None] = {}
 
     def add(self, pointer: str, kind: NoteKind, message: str) -> None:
-        message = clipped(message)
-        key = pointer, kind, message
-        if len(self._notes) < MAX_NOTES:
-            self._notes.setdefault(key, Note(pointer=pointer, kind=kind, message=message))
-        elif key not in self._notes:
-            self._notes[LEFT_OUT.pointer, LEFT_OUT.kind, LEFT_OUT.message] = LEFT_OUT
+        self.take((Note(pointer=pointer, kind=kind, message=clipped(message)),))
+
+    def take(self, notes: Iterable[Note]) -> None:
+        """Adds notes that were made elsewhere."""
+        for note in notes:
+            if len(self._notes) < MAX_NOTES:
+                self._notes.setdefault(note)
+            elif note not in self._notes:
+                self._notes[LEFT_OUT] = None
 
     @property
     def is_full(self) -> bool:
@@ -43,4 +49,4 @@ class Notes:
         return len(self._notes)
 
     def all(self) -> tuple[Note, ...]:
-        return tuple(self._notes.values())
+        return tuple(self._notes)
