@@ -66,8 +66,8 @@ def after(edit: tuple[str, str, str], expression: str, folder: Path) -> str:
                 'TYPES: dict[str, Row] = {\n',
                 'TYPES: dict[str, Row] = {\n    "application/vnd.acme.lines": _LINES,\n',
             ),
-            "(writers.kind_and_writer(MediaType(pointer='', name='application/vnd.acme.lines', schema=None), {})[1]"
-            "([1, 2]), media.row('application/vnd.acme.lines').read)",
+            "(writers.Bodies({}).kind_and_writer(MediaType(pointer='', name='application/vnd.acme.lines', schema=None))"
+            "[1]([1, 2]), media.row('application/vnd.acme.lines').read)",
             r"(('application/vnd.acme.lines', b'1\n2\n'), 'text')",
             id="a media type for both directions is a row",
         ),

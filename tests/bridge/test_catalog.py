@@ -7,7 +7,20 @@ import re
 import msgspec
 import pytest
 
-from descriptions import JSON, OBJECT, answer, body, catalog, describe, media, operation, parameter, reasons, source, tool
+from descriptions import (
+    JSON,
+    OBJECT,
+    answer,
+    body,
+    catalog,
+    describe,
+    media,
+    operation,
+    parameter,
+    reasons,
+    source,
+    tool,
+)
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import Tool, ToolForm
 from openapi_mcp_server.bridge.origins import Origin

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.bodies.writers import kind_and_writer
+from openapi_mcp_server.bridge.bodies.writers import Bodies
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_json, row
 from openapi_mcp_server.bridge.media.types import is_media_type
@@ -52,6 +52,7 @@ class Answers:
     def __init__(self, document: Document, description: ApiDescription, seed: int = 0) -> None:
         self._document = document
         self._schemas = description.response_schemas
+        self._bodies = Bodies(self._schemas)
         self._seed = seed
         self._decoded: dict[str, Schema] = {}
         self._made: dict[tuple[str, str], tuple[str, bytes]] = {}
@@ -94,7 +95,7 @@ class Answers:
         if is_json(media.name) and not media.is_stream:
             return media.name, encode_json(self._value(media, example))
         try:
-            kind, write = kind_and_writer(media, self._schemas)
+            kind, write = self._bodies.kind_and_writer(media)
             if text is not None and kind != "binary":
                 return media.name, text.encode()
             if kind == "binary":

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from body_writers import writer
 from growth import is_linear
-from openapi_mcp_server.bridge.bodies import multipart, writers
+from openapi_mcp_server.bridge.bodies import multipart
 from openapi_mcp_server.bridge.bodies.body_shape import BodySchemas, shape
+from openapi_mcp_server.bridge.bodies.writers import Bodies
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Schema
@@ -249,7 +250,7 @@ def test_the_properties_that_take_files_are_told() -> None:
         "o": {"type": "object"},
     }
     described = media(properties, {"i": Encoding(content_type="image/png")})
-    assert writers.file_properties(described, {}) == {"f", "fs", "i"}
+    assert Bodies({}).file_properties(described) == {"f", "fs", "i"}
 
 
 def test_the_schema_of_a_form_is_decoded_once_for_its_writer_its_files_and_its_arguments() -> None:

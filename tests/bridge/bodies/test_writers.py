@@ -244,7 +244,7 @@ def test_what_cannot_be_written_is_refused_at_load(name: str, schema: Any, probl
     ],
 )
 def test_kinds_are_told_for_choosing_between_several(name: str, schema: Any, kind: str) -> None:
-    assert writers.kind_and_writer(media(name, schema), {})[0] == kind
+    assert writers.Bodies({}).kind_and_writer(media(name, schema))[0] == kind
 
 
 def test_bodies_and_files_have_limits() -> None:

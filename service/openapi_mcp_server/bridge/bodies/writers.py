@@ -38,8 +38,8 @@ _SCHEMAS_KEPT = 16
 """The number of schemas of bodies whose outlines are remembered, for their arguments and the next operations."""
 
 T = TypeVar("T")
-ReadOutline = Callable[[Schema | None, Mapping[str, Schema]], Outline]
-"""How the outline of a schema is read, which refers to these definitions."""
+_Find = Callable[[MediaType, Mapping[str, Schema], Outline], T]
+"""Finds something out about a media type; the arguments after it are the definitions and the outline of its schema."""
 
 
 class Bodies:
@@ -52,58 +52,52 @@ class Bodies:
         self._known: dict[tuple[object, ...], Any] = {}
 
     def kind_and_writer(self, media: MediaType) -> tuple[Kind, BodyWriter]:
-        return self._once(kind_and_writer, media)
+        """The kind (`KINDS`) of a body of this type, and its writer, which is made at the first call. Raises SpecError
+        now; the writer raises ArgumentError."""
+        return self._once(_kind_and_writer, media)
 
     def file_properties(self, media: MediaType) -> frozenset[str]:
-        return self._once(file_properties, media)
+        """Properties of a multipart form that take a file: base64 text or a ``data:`` URI. Empty for other types."""
+        return self._once(_file_properties, media)
 
     def takes_files(self, media: MediaType) -> bool:
-        return self._once(takes_files, media)
+        """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
+        return self._once(_takes_files, media)
 
-    def _once(self, find: Callable[[MediaType, Mapping[str, Schema], ReadOutline], T], media: MediaType) -> T:
+    def _once(self, find: _Find[T], media: MediaType) -> T:
         """Reads Encoding Objects once for each place in the document. JSON is not remembered, since finding it is
         faster."""
         if is_json(media.name):
-            return find(media, self.definitions, self._read)
+            return self._found(find, media)
         place = media.pointer if media.encoding or media.prefix_encoding or media.item_encoding else ""
         schema = (bytes(media.schema.json), media.schema.refs) if media.schema else None
         key = (find, place, media.name, media.is_stream, schema)
         if key not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            self._known[key] = find(media, self.definitions, self._read)
+            self._known[key] = self._found(find, media)
         return cast("T", self._known[key])
 
-    def _read(self, schema: Schema | None, _definitions: Mapping[str, Schema]) -> Outline:
-        return {} if schema is None else self.outline(bytes(schema.json))
+    def _found(self, find: _Find[T], media: MediaType) -> T:
+        schema = None if _goes_without_schema(media, self.definitions) else media.schema
+        return find(media, self.definitions, {} if schema is None else self.outline(bytes(schema.json)))
 
 
 def _decoded(definitions: Mapping[str, Schema], json: bytes) -> Outline:
     return outline_of(Schema(msgspec.Raw(json), ()), definitions)
 
 
-def file_properties(
-    media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of
-) -> frozenset[str]:
-    """Properties of a multipart form that take a file: base64 text or a ``data:`` URI. Empty for other types."""
-    body = _multipart(media, definitions, read)
+def _file_properties(media: MediaType, definitions: Mapping[str, Schema], outline: Outline) -> frozenset[str]:
+    body = _multipart(media, definitions, outline)
     return frozenset() if body is None else multipart.file_names(body)
 
 
-def takes_files(media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of) -> bool:
-    """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
-    body = _multipart(media, definitions, read)
-    if body is not None:
-        return multipart.has_files(body)
-    return way(media, _outline(media, definitions, read), definitions).kind == "binary"
+def _takes_files(media: MediaType, definitions: Mapping[str, Schema], outline: Outline) -> bool:
+    body = _multipart(media, definitions, outline)
+    return way(media, outline, definitions).kind == "binary" if body is None else multipart.has_files(body)
 
 
-def kind_and_writer(
-    media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of
-) -> tuple[Kind, BodyWriter]:
-    """The kind (`KINDS`) of a body of this type, and its writer, which is made at the first call. Raises SpecError now;
-    the writer raises ArgumentError."""
-    outline = _outline(media, definitions, read)
+def _kind_and_writer(media: MediaType, definitions: Mapping[str, Schema], outline: Outline) -> tuple[Kind, BodyWriter]:
     chosen = way(media, outline, definitions)
     _writer(media, definitions, outline, chosen)
     return chosen.kind, Deferred(made, _recipe(media, definitions, chosen))
@@ -173,12 +167,15 @@ def _writer(
     return write
 
 
-def _outline(media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline = outline_of) -> Outline:
-    """The outermost level of a schema. It is left empty for JSON, which is written without its schema unless that is
-    one of bytes; most bodies are JSON."""
-    if is_json(media.name) and not _mentions_bytes(media.schema, definitions):
-        return {}
-    return read(media.schema, definitions)
+def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
+    """The outermost level of a schema; empty if it does not matter."""
+    return {} if _goes_without_schema(media, definitions) else outline_of(media.schema, definitions)
+
+
+def _goes_without_schema(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
+    """Whether a body is JSON, as most are, and its schema is not one of bytes. It is then written without the
+    schema."""
+    return is_json(media.name) and not _mentions_bytes(media.schema, definitions)
 
 
 def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
@@ -189,10 +186,9 @@ def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) ->
     return any(b'"binary"' in bytes(each.json) for each in reached)
 
 
-def _multipart(media: MediaType, definitions: Mapping[str, Schema], read: ReadOutline) -> Described | None:
+def _multipart(media: MediaType, definitions: Mapping[str, Schema], outline: Outline) -> Described | None:
     if not is_multipart(media.name):
         return None
-    outline = _outline(media, definitions, read)
     name = way(media, outline, definitions).content_type or media.name
     return multipart.described(media, name, outline, definitions)
 
