@@ -84,22 +84,18 @@ class Redaction(msgspec.Struct, frozen=True):
 
     def _events(self, body: bytes) -> tuple[bytes, int]:
         """Redacts server-sent events one by one. Data that is not JSON is withheld if it has a hidden name."""
-        if not self._speaks(body):
-            return body, 0
-        return self._some_events(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        return self._halved(body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")) if self._speaks(body) else (body, 0)
 
-    def _some_events(self, text: bytes) -> tuple[bytes, int]:
-        """Halves of a text are left out as long as nothing in them speaks of what is hidden: there may be a million
+    def _halved(self, text: bytes) -> tuple[bytes, int]:
+        """Redacts events that may have a hidden name. A half without any is not split: there may be a million
         events."""
         make_way()
-        if not self._speaks(text):
-            return text, 0
         middle = text.find(b"\n\n", len(text) // 2)
         middle = middle if middle >= 0 else text.rfind(b"\n\n")
         if middle < 0:
             return self._event(text)
-        before, hidden = self._some_events(text[:middle])
-        after, more = self._some_events(text[middle + 2 :])
+        halves = (text[:middle], text[middle + 2 :])
+        (before, hidden), (after, more) = [self._halved(half) if self._speaks(half) else (half, 0) for half in halves]
         return b"%b\n\n%b" % (before, after), hidden + more
 
     def _event(self, block: bytes) -> tuple[bytes, int]:
