@@ -9,7 +9,7 @@ value that is absent, or no text, names nothing and never fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -48,6 +48,10 @@ class _Choice(msgspec.Struct, kw_only=True):
     is_open: bool
 
 
+Refused = Callable[[Discriminator, Sequence[str | None]], Sequence[dict[str, Any] | None]]
+"""See `Discriminators.refused`, for schemas at one place."""
+
+
 def read(value: object) -> Discriminator | None:
     """Reads a Discriminator Object; None if it names no property."""
     if not isinstance(value, Mapping) or not isinstance(name := value.get("propertyName"), str) or not name:
@@ -78,6 +82,28 @@ def with_texts(value: dict[str, Any]) -> dict[str, Any]:
 
 def _text(value: object) -> object:
     return as_text(value) if isinstance(value, int | float) else value
+
+
+def tell_apart(schema: Mapping[str, Any], strict: Mapping[str, Any], refused: Refused) -> None:
+    """Makes each converted choice of ``strict`` refuse values that name another one."""
+    said = read(schema["discriminator"])
+    for keyword in ("oneOf", "anyOf"):
+        declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
+        if said is None or not isinstance(declared, list) or len(declared) != len(converted) or len(converted) < 2:
+            continue
+        choices = [_lone_reference(each) for each in declared]
+        for choice, others in zip(converted, refused(said, choices), strict=True):
+            if others is not None and "$ref" in choice and "not" not in choice:
+                choice["not"] = others
+
+
+def _lone_reference(choice: object) -> str | None:
+    """The reference that a choice consists of, also as the only part of ``allOf``."""
+    while isinstance(choice, dict) and "$ref" not in choice:
+        parts = choice.get("allOf")
+        choice = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    reference = choice.get("$ref") if isinstance(choice, dict) else None
+    return reference if isinstance(reference, str) else None
 
 
 class Discriminators:

@@ -38,6 +38,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def is_exclusive_bound(value: object) -> bool:
+    """Whether it is a number, or (2.0 and 3.0) a flag that makes ``minimum`` or ``maximum`` exclusive."""
+    return isinstance(value, int | float)
+
+
 def is_count(value: object) -> TypeGuard[int | float]:
     """Whether it is a whole number from 0; 3.0 is one (section 6.3.1 and core, section 4.2.3)."""
     return is_number(value) and value >= 0 and value == int(value)
@@ -86,6 +91,8 @@ PLAIN: Mapping[str, tuple[Check, str]] = {
     "multipleOf": (is_positive, "a number above 0"),
     "minimum": (is_number, "a number"),
     "maximum": (is_number, "a number"),
+    "exclusiveMinimum": (is_exclusive_bound, "a number"),
+    "exclusiveMaximum": (is_exclusive_bound, "a number"),
     "minLength": (is_count, "a whole number"),
     "maxLength": (is_count, "a whole number"),
     "minItems": (is_count, "a whole number"),

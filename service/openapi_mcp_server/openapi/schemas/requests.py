@@ -6,6 +6,7 @@ Words of older dialects and common mistakes are translated (see `older_dialects`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -29,7 +30,6 @@ from openapi_mcp_server.openapi.schemas.keywords import (
     is_count,
     is_list_of_names,
     is_map_of_lists_of_names,
-    is_number,
     is_shallow,
     is_text,
 )
@@ -59,8 +59,9 @@ _OF_TYPE = _ALONE | {
 }  # fmt: skip
 """Keywords whose meaning depends at most on a type beside them."""
 
-Convert = Callable[[Any, JsonSchema, str, object], None]
+Convert = Callable[[Any, JsonSchema, str, Any], None]
 """Arguments: the conversion, the schema that it makes, the keyword and its value."""
+_WANTED = {dict: "an object", list: "an array"}
 
 
 class RequestConversion(Conversion):
@@ -84,8 +85,12 @@ class RequestConversion(Conversion):
                     strict[keyword] = as_text(self._spelt(keyword))
                 else:
                     self._note_wrong(keyword, plain[1], value)
-            elif (convert := self._CONVERTED.get(keyword)) is not None:
-                convert(self, strict, keyword, value)
+            elif (converted := self._CONVERTED.get(keyword)) is not None:
+                wanted, convert = converted
+                if isinstance(value, wanted):
+                    convert(self, strict, keyword, value)
+                else:
+                    self._note_wrong(keyword, _WANTED[wanted], value)
         if "$ref" in strict and (other := self._other_reference(schema)):
             strict["allOf"] = [*strict.get("allOf", ()), {"$ref": other}]
         self._hidden = outer
@@ -148,21 +153,9 @@ class RequestConversion(Conversion):
         if isinstance(said, dict) and discriminators.has_numbers(said):
             schema = {**schema, "discriminator": discriminators.with_texts(self._spelt("discriminator"))}
         self._check_discriminator(schema["discriminator"])
-        self._judge_by_name(schema, strict)
+        discriminators.tell_apart(schema, strict, partial(self._setting.names.refused, base=self._base))
         older_dialects.tell_kinds(schema, strict)
         older_dialects.open_to_kinds(strict)
-
-    def _judge_by_name(self, schema: dict[str, Any], strict: JsonSchema) -> None:
-        """Makes each choice refuse values that name another one (see `discriminators`)."""
-        said = discriminators.read(schema["discriminator"])
-        for keyword in ("oneOf", "anyOf"):
-            declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
-            if said is None or not isinstance(declared, list) or len(declared) != len(converted) or len(converted) < 2:
-                continue
-            choices = [_lone_reference(each) for each in declared]
-            for choice, refused in zip(converted, self._setting.names.refused(said, choices, self._base), strict=True):
-                if refused is not None and "$ref" in choice and "not" not in choice:
-                    choice["not"] = refused
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
         """The schema with implied types, and without needless combinations."""
@@ -196,13 +189,6 @@ class RequestConversion(Conversion):
         else:
             self._note_wrong(keyword, "an array of one value or more", value)
 
-    def _exclusive(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        """Converts an exclusive bound, which is a number, or (2.0 and 3.0) a flag about ``minimum`` or ``maximum``."""
-        if is_number(value) or isinstance(value, bool):
-            strict[keyword] = value
-        else:
-            self._note_wrong(keyword, "a number", value)
-
     def _pattern(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, int | float):
             value = as_text(self._spelt(keyword))
@@ -232,21 +218,17 @@ class RequestConversion(Conversion):
         if not self._hidden or value > len(self._hidden):
             strict[keyword] = value - len(self._hidden) if self._hidden else value
 
-    def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        if isinstance(value, dict):
-            value = {name: self._names(each, keyword, name) for name, each in value.items()}
-        if not is_map_of_lists_of_names(value):
-            self._note_wrong(keyword, "an object of arrays of names", value)
+    def _dependent_required(self, strict: JsonSchema, keyword: str, value: Mapping[str, object]) -> None:
+        named = {name: self._names(each, keyword, name) for name, each in value.items()}
+        if not is_map_of_lists_of_names(named):
+            self._note_wrong(keyword, "an object of arrays of names", named)
             return
-        strict[keyword] = {name: [each for each in names if each not in self._hidden] for name, names in value.items()}
-        self.loosened += strict[keyword] != value
+        strict[keyword] = {name: [each for each in names if each not in self._hidden] for name, names in named.items()}
+        self.loosened += strict[keyword] != named
 
-    def _dependencies(self, strict: JsonSchema, keyword: str, value: object) -> None:
+    def _dependencies(self, strict: JsonSchema, keyword: str, value: dict[str, object]) -> None:
         """Converts a keyword of drafts before 2019-09 to its two successors: one for lists of names, one for
         schemas."""
-        if not isinstance(value, dict):
-            self._note_wrong(keyword, "an object", value)
-            return
         self._note("schema_repaired", "dependencies became dependentRequired and dependentSchemas", keyword)
         lists = {name: each for name, each in value.items() if isinstance(each, list)}
         required: JsonSchema = {}
@@ -272,27 +254,19 @@ class RequestConversion(Conversion):
         self._note("schema_repaired", "names that are no strings became strings", *path)
         return [as_text(each) for each in self._spelt(*path)]
 
-    def _properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        if not isinstance(value, dict):
-            self._note_wrong(keyword, "an object", value)
-            return
+    def _properties(self, strict: JsonSchema, keyword: str, value: dict[str, object]) -> None:
         hides, base = self._setting.visibility.hides, self._base
         strict[keyword] = {
             name: self._below(each, keyword, name) or {} for name, each in value.items() if not hides(each, base)
         }
         self.loosened += len(strict[keyword]) < len(value)
 
-    def _map(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        if not isinstance(value, dict):
-            self._note_wrong(keyword, "an object", value)
-            return
+    def _map(self, strict: JsonSchema, keyword: str, value: dict[str, object]) -> None:
         stays = keyword in _STAYING
         strict[keyword] = {name: self._below(each, keyword, name, stays=stays) or {} for name, each in value.items()}
 
-    def _pattern_properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
+    def _pattern_properties(self, strict: JsonSchema, keyword: str, value: dict[str, object]) -> None:
         self._map(strict, keyword, value)
-        if keyword not in strict:
-            return
         schemas, strict[keyword] = strict[keyword], {}
         for pattern, schema in schemas.items():
             linear = self._setting.patterns.linear(pattern)
@@ -313,14 +287,14 @@ class RequestConversion(Conversion):
         # A plain false stays, since the catalog and clients look for it.
         strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
 
-    def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        if not isinstance(value, list):
-            self._note_wrong(keyword, "an array", value)
-            return
+    def _list(self, strict: JsonSchema, keyword: str, value: list[object]) -> None:
+        if schemas := self._each(keyword, value):
+            strict[keyword] = schemas
+
+    def _each(self, keyword: str, value: list[object]) -> list[JsonSchema]:
         stays = keyword in _STAYING
         converted = [self._below(each, keyword, index, stays=stays) for index, each in enumerate(value)]
-        if members := [each for each in converted if each is not None]:
-            strict[keyword] = members
+        return [each for each in converted if each is not None]
 
     def _items(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):
@@ -328,9 +302,8 @@ class RequestConversion(Conversion):
             return
         # The form of drafts before 2020-12 (release notes, "Changes to items and additionalItems").
         self._note("schema_repaired", "an array of schemas became prefixItems", keyword)
-        converted = [self._below(each, keyword, index) for index, each in enumerate(value)]
-        if members := [each for each in converted if each is not None]:
-            strict["prefixItems"] = members
+        if schemas := self._each(keyword, value):
+            strict["prefixItems"] = schemas
 
     def _additional_items(self, strict: JsonSchema, keyword: str, value: object) -> None:
         """Converts ``additionalItems``, which describes the items after such an array and means nothing elsewhere."""
@@ -342,10 +315,8 @@ class RequestConversion(Conversion):
         if value is not None and "examples" not in strict and _is_small(value):
             strict["examples"] = [value]
 
-    def _examples(self, strict: JsonSchema, keyword: str, value: object) -> None:
-        if not isinstance(value, list):
-            self._note_wrong(keyword, "an array", value)
-        elif small := [each for each in value if _is_small(each)][:_EXAMPLES]:
+    def _examples(self, strict: JsonSchema, keyword: str, value: list[object]) -> None:
+        if small := [each for each in value if _is_small(each)][:_EXAMPLES]:
             strict[keyword] = small
 
     def _xml(self, strict: JsonSchema, keyword: str, value: object) -> None:
@@ -364,48 +335,38 @@ class RequestConversion(Conversion):
                     self._note("keyword_dropped", f"{as_text(name)} is no XML name", keyword, field)
         strict[keyword] = kept
 
-    _CONVERTED: ClassVar[Mapping[str, Convert]] = {
-        "type": _type,
-        "enum": _enum,
-        "exclusiveMinimum": _exclusive,
-        "exclusiveMaximum": _exclusive,
-        "pattern": _pattern,
-        "required": _required,
-        "minProperties": _least_members,
-        "properties": _properties,
-        "patternProperties": _pattern_properties,
-        "dependentRequired": _dependent_required,
-        "dependentSchemas": _map,
-        "dependencies": _dependencies,
-        "items": _items,
-        "prefixItems": _list,
-        "allOf": _list,
-        "anyOf": _list,
-        "oneOf": _list,
-        "additionalProperties": _one,
-        "propertyNames": _one,
-        "additionalItems": _additional_items,
-        "contains": _one,
-        "not": _one,
-        "if": _one,
-        "then": _one,
-        "else": _one,
-        "unevaluatedItems": _one,
-        "unevaluatedProperties": _one,
-        "example": _example,
-        "examples": _examples,
-        "xml": _xml,
+    _CONVERTED: ClassVar[Mapping[str, tuple[type, Convert]]] = {
+        "type": (object, _type),
+        "enum": (object, _enum),
+        "pattern": (object, _pattern),
+        "required": (object, _required),
+        "minProperties": (object, _least_members),
+        "properties": (dict, _properties),
+        "patternProperties": (dict, _pattern_properties),
+        "dependentRequired": (dict, _dependent_required),
+        "dependentSchemas": (dict, _map),
+        "dependencies": (dict, _dependencies),
+        "items": (object, _items),
+        "prefixItems": (list, _list),
+        "allOf": (list, _list),
+        "anyOf": (list, _list),
+        "oneOf": (list, _list),
+        "additionalProperties": (object, _one),
+        "propertyNames": (object, _one),
+        "additionalItems": (object, _additional_items),
+        "contains": (object, _one),
+        "not": (object, _one),
+        "if": (object, _one),
+        "then": (object, _one),
+        "else": (object, _one),
+        "unevaluatedItems": (object, _one),
+        "unevaluatedProperties": (object, _one),
+        "example": (object, _example),
+        "examples": (list, _examples),
+        "xml": (object, _xml),
     }
-    """Keywords whose values are converted. A keyword neither here nor in `PLAIN` asserts nothing and is left out."""
-
-
-def _lone_reference(choice: object) -> str | None:
-    """The reference that a choice consists of, also as the only part of ``allOf``."""
-    while isinstance(choice, dict) and "$ref" not in choice:
-        parts = choice.get("allOf")
-        choice = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
-    reference = choice.get("$ref") if isinstance(choice, dict) else None
-    return reference if isinstance(reference, str) else None
+    """Keyword → (the type of its value, its conversion). A keyword neither here nor in `PLAIN` asserts nothing and is
+    left out."""
 
 
 def _is_small(example: object) -> bool:
