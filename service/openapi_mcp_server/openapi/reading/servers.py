@@ -1,4 +1,4 @@
-"""Server Objects of OpenAPI 3.x as URLs."""
+"""The addresses of an API in its document, as URLs: Server Objects of 3.x; ``host``, ``basePath``, ``schemes`` of 2.0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
-from openapi_mcp_server.openapi.reading.objects import ServerObject, ServerVariable, read, reader, written
+from openapi_mcp_server.openapi.reading.dialect import Source
+from openapi_mcp_server.openapi.reading.objects import (
+    ServerObject,
+    ServerVariable,
+    read,
+    read_text,
+    read_texts,
+    reader,
+    written,
+)
 from openapi_mcp_server.openapi.references.resolve import Located
 
 _server = reader(ServerObject)
@@ -21,6 +30,8 @@ _DOUBLED = re.compile(r"(?<=[^:/])/{2,}")
 Gateway exports it), or that is empty."""
 URL_CHARACTERS = 8_000
 """The same limit as for a path. A URL may repeat a variable: 200 kB became a gigabyte."""
+_SCHEMES = ("https", "http")
+"""Schemes that can be asked; of several, the first counts."""
 
 
 def urls(
@@ -70,3 +81,48 @@ def _url(at: Located) -> str:
 def _default(at: Located) -> str | None:
     default = read(_variable, at).default
     return None if default is None else written(default)
+
+
+class BaseAddress(msgspec.Struct, frozen=True):
+    """The address of a Swagger 2.0 document. ``path`` has its leading slash, or is empty."""
+
+    host: str
+    path: str
+    schemes: Sequence[str]
+
+    def urls(self) -> tuple[str, ...]:
+        """One URL, with https if offered; only the path if there is no host."""
+        if not self.host:
+            return (self.path,) if self.path else ()
+        if not self.schemes:
+            return (f"//{self.host}{self.path}",)
+        return tuple(f"{scheme}://{self.host}{self.path}" for scheme in _SCHEMES if scheme in self.schemes)[:1]
+
+    def of_operation(self, schemes: Sequence[str], at: Located) -> tuple[str, ...]:
+        """The URL of an operation with ``schemes`` of its own; empty if it has none."""
+        own = _in_lower_case(schemes)
+        if own and not set(_SCHEMES).intersection(own):
+            raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
+        return BaseAddress(self.host, self.path, own).urls() if own and self.host else ()
+
+
+def base_address(source: Source) -> BaseAddress:
+    """The address in ``host``, ``basePath`` and ``schemes``. It is empty if one of them cannot be read, since the rest
+    would be another address."""
+    host = source.spared(read_text, source.at("host"), "server_dropped")
+    path = source.spared(read_text, source.at("basePath"), "server_dropped")
+    schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
+    if host is None or path is None or schemes is None:
+        return BaseAddress("", "", [])
+    if "/" in host:  # some write a whole URL
+        message = (
+            f"{host!r} is no host (and port); it was taken with basePath for the address, and schemes for its scheme"
+        )
+        source.notes.add(source.at("host").pointer, "server_repaired", message)
+        host = host.rpartition("://")[2].rstrip("/")
+    return BaseAddress(host, f"/{path.strip('/')}".rstrip("/"), _in_lower_case(schemes))
+
+
+def _in_lower_case(schemes: Sequence[str]) -> list[str]:
+    """The schemes in lower case: their case does not count (RFC 3986 section 3.1)."""
+    return [scheme.lower() for scheme in schemes]

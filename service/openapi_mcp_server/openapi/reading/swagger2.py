@@ -16,7 +16,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
 from openapi_mcp_server.openapi.pointers import child
-from openapi_mcp_server.openapi.reading import security
+from openapi_mcp_server.openapi.reading import security, servers
 from openapi_mcp_server.openapi.reading.dialect import OperationParts, Source, request_schemas, response_schemas
 from openapi_mcp_server.openapi.reading.fields import METHODS
 from openapi_mcp_server.openapi.reading.media import by_status, header_names
@@ -28,7 +28,6 @@ from openapi_mcp_server.openapi.reading.objects import (
     as_known,
     is_there,
     read,
-    read_text,
     read_texts,
     reader,
     written,
@@ -54,7 +53,6 @@ _COLLECTIONS: Mapping[str, tuple[Style, bool]] = {
 # What a parameter's object says beside its schema.
 _NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "x-multi-segment"})
 _LOCATIONS = ("query", "header", "path", "formData", "body")
-_SCHEMES = ("https", "http")  # of several, the first
 _FILE = "file"
 _EXAMPLE = "x-example"
 
@@ -83,22 +81,6 @@ class BodyParameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     examples: tuple[msgspec.Raw, ...] = ()
 
 
-class BaseAddress(msgspec.Struct, frozen=True):
-    """``path`` with its leading slash, or empty."""
-
-    host: str
-    path: str
-    schemes: list[str]
-
-    def urls(self, schemes: Sequence[str]) -> tuple[str, ...]:
-        """One URL, with https if offered; only the path if there is no host."""
-        if not self.host:
-            return (self.path,) if self.path else ()
-        if not schemes:
-            return (f"//{self.host}{self.path}",)
-        return tuple(f"{scheme}://{self.host}{self.path}" for scheme in _SCHEMES if scheme in schemes)[:1]
-
-
 class Swagger2:
     """See `openapi_mcp_server.openapi.reading.dialect.Dialect`."""
 
@@ -106,8 +88,8 @@ class Swagger2:
         self.methods = METHODS
         self.request = request_schemas(source, "#/definitions")
         self.response = response_schemas(source, "#/definitions")
-        self._address = _address(source)
-        self.servers = self._address.urls(self._address.schemes)
+        self._address = servers.base_address(source)
+        self.servers = self._address.urls()
         self.security_schemes = security.schemes(source.at("securityDefinitions"), source)
         self._produces = source.spared(read_texts, source.at("produces"), "response_dropped") or []
         self._consumes = _or_fault(source.at("consumes"))
@@ -140,7 +122,7 @@ class Swagger2:
             parameters=tuple(each for each in declarations if isinstance(each, Parameter)),
             body=self._body(operation, at, [each for each in declarations if isinstance(each, BodyParameter)]),
             responses=by_status(operation.responses or {}, responses, response, self._notes),
-            servers=self._own_servers(operation, at),
+            servers=self._address.of_operation(written_each(operation.schemes), at),
         )
 
     def _declared(self, at: Located, declared: ParameterObject2) -> Parameter | BodyParameter:
@@ -314,14 +296,6 @@ class Swagger2:
         members = opened(self._references.beyond_aliases(schema).json)
         return isinstance(members, dict) and _FILE in {text_in(members.get(key, NOTHING)) for key in ("type", "format")}
 
-    def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
-        if not operation.schemes:
-            return ()
-        schemes = _in_lower_case(written_each(operation.schemes))
-        if not set(_SCHEMES).intersection(schemes):
-            raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
-        return self._address.urls(schemes) if self._address.host else ()
-
 
 def _declaration(at: Located) -> ParameterObject2:
     declared = read(_parameter, at)
@@ -336,28 +310,6 @@ def _or_fault(at: Located) -> list[str] | SpecError:
         return read_texts(at)
     except SpecError as error:
         return error.kept()
-
-
-def _address(source: Source) -> BaseAddress:
-    """The API's address in the document; empty if a part of it cannot be read, since the rest would be another
-    address."""
-    host = source.spared(read_text, source.at("host"), "server_dropped")
-    path = source.spared(read_text, source.at("basePath"), "server_dropped")
-    schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
-    if host is None or path is None or schemes is None:
-        return BaseAddress("", "", [])
-    if "/" in host:  # some write a whole URL
-        message = (
-            f"{host!r} is no host (and port); it was taken with basePath for the address, and schemes for its scheme"
-        )
-        source.notes.add(source.at("host").pointer, "server_repaired", message)
-        host = host.rpartition("://")[2].rstrip("/")
-    return BaseAddress(host, f"/{path.strip('/')}".rstrip("/"), _in_lower_case(schemes))
-
-
-def _in_lower_case(schemes: Sequence[str]) -> list[str]:
-    """The schemes in lower case: their case does not count (RFC 3986 section 3.1)."""
-    return [scheme.lower() for scheme in schemes]
 
 
 def _plain_body(field: BodyParameter, consumed: Sequence[str]) -> Body:

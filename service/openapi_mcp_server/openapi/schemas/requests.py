@@ -61,7 +61,7 @@ _OF_TYPE = _ALONE | {
 
 Convert = Callable[[Any, JsonSchema, str, Any], None]
 """Arguments: the conversion, the schema that it makes, the keyword and its value."""
-_WANTED = {dict: "an object", list: "an array"}
+_WANTED: Mapping[type, str] = {dict: "an object", list: "an array"}
 
 
 class RequestConversion(Conversion):
