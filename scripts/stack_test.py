@@ -13,33 +13,25 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import msgspec
 import trio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
 from openapi_mcp_server.settings.table import SETTINGS
+from trial import Failed, Trace, is_traced, new_trace, refusal, segments, self_signed, step, until
 
 ROOT = Path(__file__).resolve().parent.parent
 UP_SECONDS = 180
 DOWN_SECONDS = 120
 CALL_SECONDS = 20
-ARRIVE_SECONDS = 60
-"""For what a call leaves behind to be seen: some scrapes of Prometheus."""
 IN_FLIGHT_SECONDS = 10
 """What the calls take that are in flight at the stop: longer than ``down`` needs to begin."""
 MIA = '{"id":1,"name":"Mia","species":"cat","status":"available","price":120}'
@@ -48,10 +40,6 @@ CALLS_A_SECOND = 50  # half of PROXY_RATE
 GET_PET = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "getPet", "arguments": {"petId": 1}}}
 JSON_ONLY = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
 CALLS = "sum(mcp_server_operation_duration_seconds_count{gen_ai_tool_name='getPet'})"
-
-
-class Failed(Exception):
-    """A step did not do what it should; says what was seen."""
 
 
 class Stack:
@@ -142,56 +130,8 @@ class Stack:
             docker("image", "rm", "--force", *images)
 
 
-def self_signed() -> bytes:
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stack-test")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
-    builder = builder.add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return builder.sign(key, hashes.SHA256()).public_bytes(pem) + private
-
-
 def docker(*argv: str) -> str:
     return subprocess.run(["docker", *argv], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
-
-
-class Trace(msgspec.Struct, frozen=True):
-    """Where a call comes from, as a load balancer of AWS says it."""
-
-    id: str
-    parent: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"X-Amzn-Trace-Id": f"Root={self.id};Parent={self.parent};Sampled=1"}
-
-
-def new_trace() -> Trace:
-    return Trace(f"1-{int(time.time()):08x}-{secrets.token_hex(12)}", secrets.token_hex(8))
-
-
-@contextmanager
-def step(what: str) -> Iterator[None]:
-    began = time.monotonic()
-    print(f"stack-test: {what}", end=" ", flush=True)
-    try:
-        yield
-    except BaseException:
-        print("- FAILED", flush=True)
-        raise
-    print(f"({time.monotonic() - began:.1f} s)", flush=True)
-
-
-def until(what: str, look: Callable[[], bool]) -> None:
-    """Looks until it is true: the only way to learn what another program has come to know."""
-    deadline = time.monotonic() + ARRIVE_SECONDS
-    while not look():
-        if time.monotonic() > deadline:
-            raise Failed(f"{what} did not appear within {ARRIVE_SECONDS} s")
-        time.sleep(0.5)
 
 
 async def call(
@@ -233,29 +173,6 @@ def counted(prometheus: str) -> int:
     answer = httpx2.get(f"{prometheus}/api/v1/query", params={"query": CALLS}).raise_for_status()
     result = answer.json()["data"]["result"]
     return int(result[0]["value"][1]) if result else 0
-
-
-def segments(log: Path) -> list[dict[str, Any]]:
-    """What the daemon has accepted, every subsegment as one of its own."""
-    lines = log.read_text("utf-8").splitlines()
-    if refused := [line for line in lines if line.startswith("rejected")]:
-        raise Failed(f"the daemon refused {len(refused)} documents; the first was {refused[0]}")
-    prefix = "segment "
-    return list(flat(msgspec.json.decode(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)))
-
-
-def flat(documents: Iterable[dict[str, Any]], **inherited: str) -> Iterator[dict[str, Any]]:
-    for document in documents:
-        whole = {**inherited, **document}
-        yield whole
-        yield from flat(document.get("subsegments", ()), trace_id=whole["trace_id"], parent_id=whole["id"])
-
-
-def is_traced(log: Path, trace: Trace) -> bool:
-    """Whether the call hangs below the caller's segment, and the request to the API below the call."""
-    ours = [each for each in segments(log) if each["trace_id"] == trace.id and "end_time" in each]
-    calls = {each["id"] for each in ours if each.get("parent_id") == trace.parent and "getPet" in str(each)}
-    return any(each.get("parent_id") in calls and "demo" in str(each) for each in ours)
 
 
 def serve(stack: Stack, xray_log: Path) -> None:
@@ -323,15 +240,6 @@ async def roll_under_load(stack: Stack) -> int:
     if lost:
         raise Failed(f"{len(lost)} of {answered} calls were lost, the first with {lost[0]}")
     return answered
-
-
-def refusal(act: Callable[[], None]) -> str:
-    """What was said by something that had to fail."""
-    try:
-        act()
-    except Failed as failed:
-        return str(failed)
-    raise Failed("it did not fail")
 
 
 def roll(stack: Stack) -> None:

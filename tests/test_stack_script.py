@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-import stack_test
+import trial
 from processes import CHECKOUT, environment
 
-TRACE = stack_test.Trace(id="1-5759e988-bd862e3fe1be46a994272793", parent="53995c3f42cd8ad8")
+TRACE = trial.Trace(id="1-5759e988-bd862e3fe1be46a994272793", parent="53995c3f42cd8ad8")
 CALL = {"id": "a" * 16, "name": "tools/call getPet", "trace_id": TRACE.id, "parent_id": TRACE.parent, "end_time": 2}
 REQUEST = {"id": "b" * 16, "name": "demo", "namespace": "remote", "end_time": 2}
 
@@ -34,7 +34,7 @@ def logged(folder: Path, *documents: dict[str, Any], end: str = "") -> Path:
     ids=["within", "on its own"],
 )
 def test_a_call_below_its_caller_and_above_its_request_is_traced(tmp_path, documents):
-    assert stack_test.is_traced(logged(tmp_path, *documents), TRACE)
+    assert trial.is_traced(logged(tmp_path, *documents), TRACE)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_call_below_its_caller_and_above_its_request_is_traced(tmp_path, docum
     ids=["none", "no request", "another parent", "another trace", "a request elsewhere", "not ended"],
 )
 def test_anything_else_is_not(tmp_path, documents):
-    assert not stack_test.is_traced(logged(tmp_path, *documents), TRACE)
+    assert not trial.is_traced(logged(tmp_path, *documents), TRACE)
 
 
 def test_a_refused_document_fails_the_trial_with_the_daemons_reason(tmp_path):
-    with pytest.raises(stack_test.Failed, match="rejected: bad trace_id"):
-        stack_test.segments(logged(tmp_path, CALL, end="rejected: bad trace_id\n"))
+    with pytest.raises(trial.Failed, match="rejected: bad trace_id"):
+        trial.segments(logged(tmp_path, CALL, end="rejected: bad trace_id\n"))
 
 
 def test_without_docker_the_script_passes_and_says_what_is_missing():

@@ -1,4 +1,4 @@
-"""The addresses of an API in its document, as URLs: Server Objects of 3.x; ``host``, ``basePath``, ``schemes`` of 2.0."""
+"""The addresses of an API in its document: Server Objects of 3.x; ``host``, ``basePath`` and ``schemes`` of 2.0."""
 
 from __future__ import annotations
 
