@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 ARRIVE_SECONDS = 60
-"""The longest wait for the traces of a call: some scrapes of Prometheus."""
+"""The longest wait for the traces and the number of a call, which Prometheus scrapes."""
 
 
 class Failed(Exception):

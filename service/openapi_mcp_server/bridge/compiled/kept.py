@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from openapi_mcp_server.bridge.compiled.rows import BodyRow, CatalogRow, InputRow, OutputRow, SlotRow, Span, ToolRow
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import (
     Access,
-    ApiSummary,
     BodyPlan,
     BodyRecipe,
     BodyWriter,
@@ -24,109 +24,17 @@ from openapi_mcp_server.bridge.model import (
     Encoder,
     InputContract,
     OutputContract,
-    Paging,
-    SkippedTool,
     Slot,
     Spelling,
     Subject,
     Tool,
     ToolCatalog,
-    Withheld,
 )
 from openapi_mcp_server.bridge.origins import Origin
-from openapi_mcp_server.openapi.model import MediaType, Parameter, Schema
+from openapi_mcp_server.openapi.model import Parameter, Schema
 
-Span = tuple[int, int]
-"""The beginning and the end of a piece among all bytes."""
 _TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str}
 _NAMES = {kind: name for name, kind in _TYPES.items()}
-
-
-class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    pass
-
-
-class _Slot(_Row, frozen=True):
-    argument: str
-    name: str
-    location: str
-    required: bool
-    spans_segments: bool
-    recipe: Parameter
-
-
-class _Body(_Row, frozen=True):
-    """``writers`` and ``by_type`` have the indexes of their media types in the catalog."""
-
-    required: bool
-    whole: str | None
-    properties: dict[str, str]
-    writers: dict[str, int]
-    by_type: dict[str, int]
-    chooser: str | None
-    needed: tuple[str, ...]
-    open: bool
-
-
-class _Tool(_Row, frozen=True):
-    """``origin``, ``access``, ``slots`` and ``definitions`` are indexes among those of all tools. ``input`` and
-    ``tail`` are the bytes before and after the definitions in the schema for the check of arguments."""
-
-    name: str
-    api: str
-    method: str
-    pointer: str
-    template: str
-    origin: int
-    path: tuple[str | int, ...]
-    fixed_query: str
-    slots: tuple[int, ...]
-    body: _Body | None
-    accept: str
-    access: int
-    entry: Span
-    input: Span
-    definitions: tuple[int, ...]
-    tail: str
-    names: tuple[str, ...]
-    required: tuple[str, ...]
-    spelling: tuple[dict[str, str], msgspec.Raw] | None
-    is_shortened: bool
-    output: Span | None
-    wrapped: bool
-    answers: Span | None
-    answers_wrapped: bool
-    paging: Paging | None
-    digest: str
-    filterable: bool
-    headers: dict[str, str]
-    title: str
-    summary: str
-    deprecated: bool
-    seen_bytes: int
-    fixed: msgspec.Raw
-    withheld: Withheld | None
-    operation_id: str
-    tags: tuple[str, ...]
-    scopes: tuple[str, ...]
-    written: str
-
-
-class _Catalog(_Row, frozen=True):
-    """``listed`` are the bytes of all entries, ``checked`` the definitions for the check of arguments, ``definitions``
-    those for writing bodies, by API."""
-
-    apis: tuple[ApiSummary, ...]
-    skipped: tuple[SkippedTool, ...]
-    closed: tuple[Subject, ...]
-    listed: Span | None
-    origins: tuple[Origin, ...]
-    accesses: tuple[Access, ...]
-    slots: tuple[_Slot, ...]
-    media: tuple[MediaType, ...]
-    checked: tuple[Span, ...]
-    definitions: dict[str, dict[str, Schema]]
-    tools: tuple[_Tool, ...]
 
 
 class Kept(NamedTuple):
@@ -136,14 +44,14 @@ class Kept(NamedTuple):
     pieces: Sequence[bytes | memoryview]
 
 
-_decode = msgspec.json.Decoder(_Catalog).decode
+_decode = msgspec.json.Decoder(CatalogRow).decode
 
 
 def encode(catalog: ToolCatalog) -> Kept:
     """The catalog as data. Raises ValueError or TypeError if it does not fit into JSON."""
     writing = _Writing(catalog.listed)
     tools = tuple([writing.tool(tool) for tool in catalog.tools.values()])
-    about = _Catalog(
+    about = CatalogRow(
         apis=catalog.apis,
         skipped=catalog.skipped,
         closed=catalog.closed,
@@ -185,11 +93,10 @@ class _Writing:
         self._size = 0 if listed is None else len(listed)
         self._entries = None if listed is None else 0  # the offset of the next one
 
-    def tool(self, tool: Tool) -> _Tool:
+    def tool(self, tool: Tool) -> ToolRow:
         entry = bytes(tool.entry)
         at = self._entry(entry)
-        checked, output = tool.input.checked, tool.output
-        return _Tool(
+        return ToolRow(
             name=tool.name,
             api=tool.api,
             method=tool.method,
@@ -203,17 +110,9 @@ class _Writing:
             accept=tool.accept,
             access=_place(self.accesses, tool.access),
             entry=at,
-            input=self._within(bytes(checked.head), entry, at),
-            definitions=tuple([_place(self.checked, each) for each in checked.definitions]),
-            tail=checked.tail.decode(),
-            names=tool.input.names,
-            required=tool.input.required,
-            spelling=_kept_spelling(tool.input.spelling),
-            is_shortened=tool.input.is_shortened,
-            output=None if output is None else self._within(bytes(output.schema), entry, at),
-            wrapped=output is not None and output.wrapped,
-            answers=None if tool.answers is None else self.added(bytes(tool.answers.schema)),
-            answers_wrapped=tool.answers is not None and tool.answers.wrapped,
+            input=self._input(tool.input, entry, at),
+            output=self._output(tool.output, entry, at),
+            answers=self._output(tool.answers, entry, at),
             paging=tool.paging,
             digest=tool.digest,
             filterable=tool.filterable,
@@ -230,14 +129,31 @@ class _Writing:
             written=tool.subject.written,
         )
 
-    def _body(self, plan: BodyPlan, api: str) -> _Body:
+    def _input(self, contract: InputContract, entry: bytes, at: Span) -> InputRow:
+        checked = contract.checked
+        return InputRow(
+            head=self._within(bytes(checked.head), entry, at),
+            definitions=tuple([_place(self.checked, each) for each in checked.definitions]),
+            tail=checked.tail.decode(),
+            names=contract.names,
+            required=contract.required,
+            spelling=_kept_spelling(contract.spelling),
+            is_shortened=contract.is_shortened,
+        )
+
+    def _output(self, contract: OutputContract | None, entry: bytes, at: Span) -> OutputRow | None:
+        return (
+            None if contract is None else OutputRow(self._within(bytes(contract.schema), entry, at), contract.wrapped)
+        )
+
+    def _body(self, plan: BodyPlan, api: str) -> BodyRow:
         writers = {name: _place(self.writers, writer) for name, writer in plan.writers.items()}
         by_type = {_NAMES[kind]: _place(self.writers, writer) for kind, writer in plan.by_type.items()}
         for writer in (*plan.writers.values(), *plan.by_type.values()):
             recipe = cast("Deferred[BodyRecipe, Any]", writer).recipe
             if recipe.definitions and api not in self.definitions:  # shared by all of an API
                 self.definitions[api] = dict(recipe.definitions)
-        return _Body(
+        return BodyRow(
             required=plan.required,
             whole=plan.whole,
             properties=dict(plan.properties),
@@ -271,8 +187,8 @@ def _place(places: dict[Any, int], value: object) -> int:
     return places.setdefault(value, len(places))
 
 
-def _kept_slot(slot: Slot) -> _Slot:
-    return _Slot(
+def _kept_slot(slot: Slot) -> SlotRow:
+    return SlotRow(
         argument=slot.argument,
         name=slot.name,
         location=slot.location,
@@ -283,14 +199,14 @@ def _kept_slot(slot: Slot) -> _Slot:
 
 
 class _Reading:
-    def __init__(self, kept: _Catalog, content: memoryview) -> None:
+    def __init__(self, kept: CatalogRow, content: memoryview) -> None:
         self._kept = kept
         self._content = content
         self._slots = [_slot(each) for each in kept.slots]
         self._writers: dict[int, BodyWriter] = {}
         self._checked = [self.cut(span) for span in kept.checked]
 
-    def tool(self, kept: _Tool) -> Tool:
+    def tool(self, kept: ToolRow) -> Tool:
         return Tool(
             name=kept.name,
             api=kept.api,
@@ -304,21 +220,9 @@ class _Reading:
             body=None if kept.body is None else self._body(kept.body, kept.api),
             accept=kept.accept,
             access=self._kept.accesses[kept.access],
-            input=InputContract(
-                checked=CheckedSchema(
-                    self.cut(kept.input),
-                    tuple([self._checked[place] for place in kept.definitions]),
-                    kept.tail.encode(),
-                ),
-                names=kept.names,
-                required=kept.required,
-                spelling=_spelling(kept.spelling),
-                is_shortened=kept.is_shortened,
-            ),
-            output=None if kept.output is None else OutputContract(schema=self._raw(kept.output), wrapped=kept.wrapped),
-            answers=None
-            if kept.answers is None
-            else OutputContract(schema=self._raw(kept.answers), wrapped=kept.answers_wrapped),
+            input=self._input(kept.input),
+            output=self._output(kept.output),
+            answers=self._output(kept.answers),
             paging=kept.paging,
             entry=self._raw(kept.entry),
             digest=kept.digest,
@@ -341,7 +245,20 @@ class _Reading:
             ),
         )
 
-    def _body(self, kept: _Body, api: str) -> BodyPlan:
+    def _input(self, kept: InputRow) -> InputContract:
+        definitions = tuple([self._checked[place] for place in kept.definitions])
+        return InputContract(
+            checked=CheckedSchema(self.cut(kept.head), definitions, kept.tail.encode()),
+            names=kept.names,
+            required=kept.required,
+            spelling=_spelling(kept.spelling),
+            is_shortened=kept.is_shortened,
+        )
+
+    def _output(self, kept: OutputRow | None) -> OutputContract | None:
+        return None if kept is None else OutputContract(schema=self._raw(kept.schema), wrapped=kept.wrapped)
+
+    def _body(self, kept: BodyRow, api: str) -> BodyPlan:
         definitions = self._kept.definitions.get(api, {})
         for place in {*kept.writers.values(), *kept.by_type.values()} - self._writers.keys():
             self._writers[place] = Deferred(_writer, BodyRecipe(self._kept.media[place], definitions))
@@ -366,7 +283,7 @@ class _Reading:
         return self._content[start:end]
 
 
-def _slot(kept: _Slot) -> Slot:
+def _slot(kept: SlotRow) -> Slot:
     return Slot(
         argument=kept.argument,
         name=kept.name,
