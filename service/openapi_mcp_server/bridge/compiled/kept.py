@@ -142,9 +142,9 @@ class _Writing:
         )
 
     def _output(self, contract: OutputContract | None, entry: bytes, at: Span) -> OutputRow | None:
-        return (
-            None if contract is None else OutputRow(self._within(bytes(contract.schema), entry, at), contract.wrapped)
-        )
+        if contract is None:
+            return None
+        return OutputRow(self._within(bytes(contract.schema), entry, at), contract.wrapped)
 
     def _body(self, plan: BodyPlan, api: str) -> BodyRow:
         writers = {name: _place(self.writers, writer) for name, writer in plan.writers.items()}

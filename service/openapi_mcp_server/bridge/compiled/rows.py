@@ -16,7 +16,7 @@ Span = tuple[int, int]
 """The beginning and the end of a piece among all bytes."""
 
 
-class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     pass
 
 
