@@ -159,21 +159,15 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     """A note for each selector of the operator that selects nothing. A misspelt name in DENY_OPERATIONS would leave its
     operation open."""
     rule = sources[0].rule if sources else EVERYTHING
-    missing = {
-        "ALLOW_OPERATIONS": list(dict.fromkeys(rule.allow)),
-        "DENY_OPERATIONS": list(dict.fromkeys(rule.deny)),
-    }
-    if any(missing.values()):
+    allow, deny = list(dict.fromkeys(rule.allow)), list(dict.fromkeys(rule.deny))
+    if allow or deny:
         for source, own in zip(sources, candidates, strict=True):
             for subject in (_subject(each, source) for each in own):
-                for setting, selectors in missing.items():
-                    denies = setting == "DENY_OPERATIONS"
-                    selectors[:] = [
-                        one for one in selectors if not one.selects(subject) and not (denies and one.reaches(subject))
-                    ]
+                allow = [one for one in allow if not one.selects(subject)]
+                deny = [one for one in deny if not one.selects(subject) and not one.reaches(subject)]
     return [
         Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {one.shown} selects no operation")
-        for setting, selectors in missing.items()
+        for setting, selectors in (("ALLOW_OPERATIONS", allow), ("DENY_OPERATIONS", deny))
         for one in selectors
     ]
 

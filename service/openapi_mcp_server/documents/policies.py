@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from openapi_mcp_server.settings.config import Config
 FILE_BYTES = 1024 * 1024
 """A POLICY of thousands of entries has less."""
 SELECTORS_LOOKED_AT = 100
-"""Different ones that are compared with every operation at a start: a tenth of a second for 1,000 operations."""
+"""The most different selectors that are compared with every operation at a start: a tenth of a second for 1,000
+operations."""
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,23 +71,22 @@ def policy(config: Config) -> Policy:
 
 
 def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
-    """A sentence for each entry about principals that selects no operation: one misspelt in a ``deny`` leaves open
-    what it was to close."""
+    """A sentence for each entry about principals that selects no operation. A misspelt one in a ``deny`` leaves its
+    operation open."""
+    rules = list(_places(policy(config)))
     tags = {tag for subject in subjects for tag in subject.tags}
     named = [(f"INBOUND_TOKENS[{index}]", token.tags) for index, token in enumerate(config.inbound.tokens)]
-    rules = list(_places(policy(config)))
     named += [(f"POLICY: {place}", rule.tags) for place, rule in rules]
     for place, wanted in named:
         for tag in sorted((wanted or frozenset()) - tags):
             yield f"{place}.tags: no operation that is served has the tag {tag}"
-    used: dict[Selector, bool] = {}
-    for place, rule in rules:
-        for field, selectors in (("allow", rule.allow), ("deny", rule.deny)):
-            for one in selectors:
-                if one not in used and len(used) < SELECTORS_LOOKED_AT:
-                    used[one] = any(one.selects(subject) or one.reaches(subject) for subject in subjects)
-                if not used.get(one, True):
-                    yield f"POLICY: {place}.{field}: {one.shown} selects no operation that is served"
+    fields = [(f"{place}.{field}", getattr(rule, field)) for place, rule in rules for field in ("allow", "deny")]
+    selectors: list[tuple[str, Selector]] = [(place, one) for place, listed in fields for one in listed]
+    looked_at = islice(dict.fromkeys(one for _, one in selectors), SELECTORS_LOOKED_AT)
+    unused = {one for one in looked_at if not any(one.selects(subject) or one.reaches(subject) for subject in subjects)}
+    for place, one in selectors:
+        if one in unused:
+            yield f"POLICY: {place}: {one.shown} selects no operation that is served"
 
 
 def _places(policy: Policy) -> Iterator[tuple[str, Rule]]:
