@@ -1,4 +1,4 @@
-"""From the texts of documents to the catalog of their tools. A start that finds a compiled catalog imports none of
+"""Compiles the texts of documents to the catalog of their tools. A start that finds a compiled catalog imports none of
 this."""
 
 from __future__ import annotations

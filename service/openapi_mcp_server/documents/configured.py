@@ -1,4 +1,4 @@
-"""The settings as the rooms below take them: what has a say in compiling, where connections may go, what logs in."""
+"""The settings in the form that the rooms below take: options of compiling, rules for addresses, credentials."""
 
 from __future__ import annotations
 

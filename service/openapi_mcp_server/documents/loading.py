@@ -1,4 +1,4 @@
-"""The configured documents to the catalog of their tools."""
+"""Loads the configured documents, from their bytes to the catalog of their tools."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ class Documents:
         return tools
 
     def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
-        """The same for a reload: in a thread, which has no loop, and within the reload's own deadline."""
+        """The tools of a reload, like `_first`. It runs in a thread, without a loop, within the reload's own
+        deadline."""
         if (kept := self._kept(digest)) is not None:
             parts += kept.parts
             return kept.tools

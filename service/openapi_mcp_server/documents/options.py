@@ -1,4 +1,4 @@
-"""The input of a compilation: the texts of documents, and all of the settings that have a say in their catalog."""
+"""The input of a compilation: the texts of documents, and all settings that affect their catalog."""
 
 from __future__ import annotations
 

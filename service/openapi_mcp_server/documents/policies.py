@@ -80,8 +80,12 @@ def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     for place, wanted in named:
         for tag in sorted((wanted or frozenset()) - tags):
             yield f"{place}.tags: no operation that is served has the tag {tag}"
-    fields = [(f"{place}.{field}", getattr(rule, field)) for place, rule in rules for field in ("allow", "deny")]
-    selectors: list[tuple[str, Selector]] = [(place, one) for place, listed in fields for one in listed]
+    selectors = [
+        (f"{place}.{field}", one)
+        for place, rule in rules
+        for field, listed in (("allow", rule.allow), ("deny", rule.deny))
+        for one in listed
+    ]
     looked_at = islice(dict.fromkeys(one for _, one in selectors), SELECTORS_LOOKED_AT)
     unused = {one for one in looked_at if not any(one.selects(subject) or one.reaches(subject) for subject in subjects)}
     for place, one in selectors:

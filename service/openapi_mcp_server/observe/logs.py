@@ -52,7 +52,7 @@ _LEVELS = {
 
 
 def configure(level: str, form: Literal["json", "text"], descriptor: int = 2, worker: int | None = None) -> None:
-    """The one place where logging is set up; once in a process. One of several workers says so in every line."""
+    """Sets up logging, once in a process and nowhere else. A worker's number is in each of its lines."""
     handler = BackgroundHandler(descriptor)
     if worker is not None:
         handler.number(worker)

@@ -1,5 +1,5 @@
-"""The trace of one message: what the gateway says of it while it is answered; `tracing` listens where it is asked to,
-else nobody."""
+"""The interface by which the gateway reports a message to its trace. Without TRACING nobody listens; with it, `tracing`
+does."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Trace(Protocol):
     trace_id: str
 
     def sending(self, request: HttpRequest, tool: Tool) -> HttpRequest:
-        """The request as it goes to the API: it says which trace it belongs to."""
+        """The request with the headers that name its trace to the API."""
 
     def end(self, record: CallRecord) -> None:
         """Ends the trace: the message is answered or given up."""

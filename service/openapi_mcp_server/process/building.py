@@ -111,7 +111,7 @@ def hidden(config: Config) -> Redaction | None:
 
 @asynccontextmanager
 async def sharing(config: Config, health: Health, metrics: Metrics | None) -> AsyncIterator[SharedState | None]:
-    """Where limits hold over all tasks, if that was asked for; it is told of, too."""
+    """The store for limits over all tasks, with its health and metrics; None without SHARED_STATE."""
     if config.shared_state is None:
         yield None
         return

@@ -70,7 +70,7 @@ class Listeners(NamedTuple):
 
 
 def _nobody_asked() -> None:
-    """Where no supervisor waits to hear that the server serves, or still lives."""
+    """Stands for the reports to a supervisor (the server serves, it still lives) if there is none."""
 
 
 def run(
@@ -193,9 +193,9 @@ async def _serve_tools(
 
 
 def _settle() -> None:
-    """Tells the collector that what was made so far stays for long: it need not look at it again. Nor once before that:
-    it would find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
-    reload replaces goes with its last call, frozen or not."""
+    """Exempts all objects so far from the collector, since they stay for long. It does not run before that either: it
+    would take a tenth of the start and find 50,000 objects at most. A catalog is in no cycle, so one that a reload
+    replaces is freed after its last call, frozen or not."""
     gc.freeze()
     gc.set_threshold(*COLLECTED)
     aside.give_way()

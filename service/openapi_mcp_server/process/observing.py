@@ -1,4 +1,4 @@
-"""Everybody who is told of the calls: the log, the audit, the metrics, the page, the traces."""
+"""The observers of calls: the log, the audit, the metrics, the page, the traces."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Tally:
 
 
 def observers(config: Config, tally: Tally, metrics: Metrics | None, page: Page | None) -> Observe:
-    """All who are told of each call, as one. ``metrics`` and ``page`` are None where they are off."""
+    """One observer that passes each call on to all. ``metrics`` and ``page`` are None if they are off."""
     audits = config.audit in {"calls", "arguments"} or (config.audit == "auto" and config.inbound.kind != "none")
     told: list[Observe] = [tally]
     if audits:

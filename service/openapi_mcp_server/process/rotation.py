@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Secrets:
-    """Everybody who uses secrets of the settings: the credentials of APIs, and who joins later."""
+    """The users of secrets in settings: the credentials of APIs, and others that join later."""
 
     def __init__(self, keys: Keyring) -> None:
         self.keys = keys
@@ -52,9 +52,9 @@ async def rotating(sources: Sources | None, apply: Take, stores_seconds: float) 
 
 
 async def follow(sources: Sources, apply: Take, stores_seconds: float) -> None:
-    """Has the settings read again when a file of theirs changes, and each ``stores_seconds`` where a secret is in a
-    store (0: never); ``apply`` takes what has changed, or raises ConfigError. Then, and where they cannot be read, the
-    old ones are used on."""
+    """Reads the settings again when one of their files changes and, if a secret is in a store, every ``stores_seconds``
+    (0: never). ``apply`` takes the changes, or raises ConfigError. After such an error, or if they cannot be read, the
+    old ones stay in use."""
     seen = used = sources.known()
     last = anyio.current_time()
     while True:

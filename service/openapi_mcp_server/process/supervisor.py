@@ -1,8 +1,8 @@
 """Several worker processes: started, watched, started again, stopped. The process that does it serves nothing itself.
 
-Workers are this same program, started anew with the same arguments, each with a number: it listens on the port that
-is so many above SERVER_PORT, and a proxy in front knows all the ports. They share nothing; whatever one of them does
-to itself, the others serve on.
+Workers are this same program, started anew with the same arguments, each with a number. A worker listens on SERVER_PORT
+plus its number, and a proxy in front knows all the ports. They share nothing, so the others go on serving if one of
+them fails.
 """
 
 from __future__ import annotations
@@ -292,7 +292,8 @@ class _Supervisor:
             self._code = self._code or 1
 
     async def _renew(self) -> None:
-        """One worker after the other: the next only when the last one serves again, so that all but one always do."""
+        """Restarts one worker after the other. The next one waits until the last one serves again, so all but one
+        always serve."""
         logger.info("SIGHUP: restarting the workers one after the other")
         for worker in self._workers:
             worker.ready = trio.Event()

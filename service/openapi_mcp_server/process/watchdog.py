@@ -1,9 +1,9 @@
 """The end of a process whose event loop stands still, with the place where it stands on standard error.
 
-Nothing here needs the interpreter's lock, which whatever hangs may hold for ever: the kernel's timer sends SIGALRM
-unless the loop has set it anew, the standard library's `faulthandler` writes the stacks in C, and the signal's handler
-is the C library's ``_exit``, which ends the process with the number of the signal. The signal's default would do the
-same, but for the first process of a container, which the kernel protects from it.
+Nothing here needs the interpreter's lock, which a hanging call may hold for ever. The kernel's timer sends SIGALRM
+unless the loop resets it in time. The standard library's `faulthandler` writes the stacks in C. The signal's handler is
+the C library's ``_exit``, which ends the process with the number of the signal. The signal's default action would do
+the same, except for the first process of a container, which the kernel protects from it.
 """
 
 from __future__ import annotations

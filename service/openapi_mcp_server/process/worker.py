@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(config: Config, place: WorkerPlace, sources: Sources | None = None) -> int:
-    """Serves in its place; says so on the line to the supervisor once it does. Returns the exit code."""
+    """Serves at its port, and tells the supervisor over the line when it is ready. Returns the exit code."""
     threading.Thread(target=_stop_with, args=(place.line,), name="supervisor's end", daemon=True).start()
     mine = msgspec.structs.replace(
         config,
@@ -41,9 +41,10 @@ def _say(line: socket.socket, message: bytes) -> None:
 
 
 def _stop_with(line: socket.socket) -> None:
-    """A supervisor that was killed leaves no orphans: its end is the signal to stop. Nothing else comes on the line.
+    """Stops this process when the supervisor ends, so that one that was killed leaves no orphans. Nothing else comes on
+    the line.
 
-    A thread, so that it is also noticed while a document is being read.
+    This runs in a thread, since the end must also be noticed while a document is being read.
     """
     with suppress(ConnectionResetError):  # of one that had not read all that was said to it
         line.recv(1)

@@ -1,5 +1,5 @@
-"""The configured APIs: the first has settings of its own, more are elements of ADDITIONAL_SPECS, which have the same
-settings under the names that the table gives them there.
+"""The configured APIs. The first one has settings of its own. Others are elements of ADDITIONAL_SPECS, whose fields are
+the same settings under other names (``element`` in the table).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def configured(
 
 
 class _Outside(NamedTuple):
-    """Where values come from beside the settings themselves."""
+    """The other sources of an API's values: files, the environment, the settings that APIs share."""
 
     read_file: ReadFile
     environ: Mapping[str, str]

@@ -152,7 +152,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
         return "user_password" if self.cognito_username else "client_credentials"
 
     def secrets(self) -> tuple[str, ...]:
-        """Every value that nobody may read, for those who clean the words of others."""
+        """All secret values, for those who remove them from the texts of libraries and APIs."""
         texts = [getattr(self, name) for name in _SECRET_FIELDS if name != "oauth2_parameters"]
         return tuple(filter(None, [*texts, *(value for _, value in self.oauth2_parameters)]))
 

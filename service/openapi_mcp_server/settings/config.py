@@ -1,8 +1,8 @@
 """Configuration: a pure function of the command line, the environment and the files they name.
 
-A flag wins over the environment; a variable may name a file instead (``NAME_FILE``, as Docker and ECS mount
-secrets); a variable that is set to nothing counts as not set. Whatever cannot be used is refused by the name under
-which it was given: nothing falls back to a default.
+A flag wins over the environment. A variable may name a file instead (``NAME_FILE``, as Docker and ECS mount secrets),
+and an empty variable counts as not set. An unusable value is refused under the name by which it was given; it never
+falls back to a default.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def seconds(least: float, most: float) -> Reader:
 
 
 def seconds_or_never(most: float) -> Reader:
-    """At least 1, or 0 for never: what happens more often than every second costs more than it is worth."""
+    """Reads 0 for never, or at least 1. More often than every second costs more than it is worth."""
 
     def read(value: str) -> float:
         period = seconds(0, most)(value)
@@ -233,7 +233,7 @@ def level(value: str) -> str:
 
 
 def folder_or_none(value: str) -> str | None:
-    """None for no folder, which the word none stands for too."""
+    """Reads a folder. None if the text is empty or ``none``."""
     return None if value.strip().lower() in {"", "none"} else value
 
 

@@ -48,8 +48,8 @@ def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
 
 
 def from_environment(setting: Setting, environ: Mapping[str, str], read_file: ReadFile) -> Given | None:
-    """The text of a variable, or of the file that ``NAME_FILE`` names; nothing counts as not set. The end of a last
-    line is no part of it: Kubernetes makes variables of files as they are, and ECS of secrets."""
+    """The text of a variable, or of the file that ``NAME_FILE`` names. An empty one counts as not set. A line end after
+    it is left out, since Kubernetes turns whole files into variables, and ECS whole secrets."""
     value, path = environ.get(setting.name, "").rstrip("\r\n"), environ.get(f"{setting.name}_FILE", "")
     if value and path:
         raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
@@ -61,8 +61,8 @@ def from_environment(setting: Setting, environ: Mapping[str, str], read_file: Re
 def from_object(
     settings: Mapping[str, Setting], fields: Mapping[str, Any], place: str, read_file: ReadFile, more: str = ""
 ) -> dict[str, Given]:
-    """The settings in an object, by their own names. ``more`` is said of its fields to whoever gives another. Raises
-    ConfigError."""
+    """The settings in an object, by their own names. Raises ConfigError for an unknown field; ``more`` ends the list of
+    known ones in the message."""
     known = [*settings, *(f"{name}_file" for name in settings)]
     for name in fields:
         if name not in known:

@@ -41,8 +41,8 @@ from openapi_mcp_server.settings.store import store
 class Setting(msgspec.Struct, frozen=True):
     """One row. ``default`` is text like any other value, None where there is none. A ``secret`` is never shown.
 
-    ``field`` is the name of its value in `config.Config` where that is not the setting's in lower case. ``element`` is
-    its name in an element of ADDITIONAL_SPECS, for what each API has of its own; AUTH_… need none.
+    ``field`` is the name of its value in `config.Config` if it is not the setting's name in lower case. ``element`` is
+    the name in an element of ADDITIONAL_SPECS of a setting that each API has for itself; AUTH_… need none.
     """
 
     name: str

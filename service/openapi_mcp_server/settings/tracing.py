@@ -1,8 +1,8 @@
 """Settings of what is traced and where it goes: ``TRACING``, and the variables of OpenTelemetry's SDKs and of the X-Ray
 daemon.
 
-The latter are looked at only where TRACING asks for them: platforms set ``OTEL_…`` for everything that they run, and a
-server that does not trace must not stop for a value that it does not use.
+The latter are read only if TRACING needs them. Platforms set ``OTEL_…`` for everything that they run, and a server that
+does not trace must not stop because of a value that it does not use.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def tracing(given: Mapping[str, Given], environ: Mapping[str, str], read_file: C
 
 
 def overlooked(given: Mapping[str, Given], environ: Mapping[str, str]) -> Iterator[str]:
-    """At most one sentence on what somebody may wonder about who finds no spans."""
+    """At most one sentence with a reason why there are no spans."""
     if given["TRACING"].value:
         if _disabled(given):
             yield "OTEL_SDK_DISABLED is true: TRACING does nothing"

@@ -123,7 +123,7 @@ def _require_network(host: str, label: str) -> None:
 
 
 def _parsed(url: str, label: str, direct: tuple[str, ...]) -> Proxy:
-    """The proxy at an address, which is in no message: it may hold a password."""
+    """Reads the address of a proxy. No message quotes it, since it may contain a password."""
     problem = ConfigError(label, "must be http://host:port, https://host:port, environment or none")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")

@@ -1,4 +1,4 @@
-"""Metrics of the calls for Prometheus: made where they are asked for and nowhere else, in no registry but their own."""
+"""Metrics of calls for Prometheus. They exist only if they are asked for, and in a registry of their own."""
 
 from __future__ import annotations
 

@@ -33,16 +33,16 @@ class Delivery(NamedTuple):
 
 
 class Exporter(Protocol):
-    """Where spans go. ``gather_seconds``: how long calls are collected before they are delivered together."""
+    """A destination of spans. Calls are collected for ``gather_seconds`` and delivered together."""
 
     name: str
     gather_seconds: float
 
     def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
-        """Delivers a batch. It may take its time, and must not raise."""
+        """Delivers a batch. It may take long, and must not raise."""
 
     def close(self) -> None:
-        """Closes the exporter, from another thread: a delivery that is under way gives up, no other comes."""
+        """Closes the exporter, from another thread. A delivery in progress gives up, and none follows."""
 
 
 class Sign(Protocol):

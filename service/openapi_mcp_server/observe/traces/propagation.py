@@ -62,7 +62,7 @@ def carried(carrier: Carrier, propagators: AbstractSet[Propagator]) -> Parent | 
 
 
 def passed_on(request: HttpRequest, context: Parent, propagators: AbstractSet[Propagator]) -> HttpRequest:
-    """The request with ``context`` in its headers; whatever an argument or the document put there is replaced."""
+    """The request with ``context`` in its headers. Those that an argument or the document has set are replaced."""
     headers = [header for header in request.headers if header[0].lower() not in _OURS]
     trace, span, sampled = f"{context.trace_id:032x}", f"{context.span_id:016x}", int(context.sampled or 0)
     if "tracecontext" in propagators:

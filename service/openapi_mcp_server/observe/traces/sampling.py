@@ -148,7 +148,7 @@ class XRayRules:
 
 
 class _Applied:
-    """A rule and what has become of it. Not safe for threads by itself."""
+    """A rule with its counts since the last report. The caller holds a lock."""
 
     def __init__(self, rule: SamplingRule) -> None:
         self.rule = rule

@@ -132,7 +132,7 @@ def _described(config: Tracing) -> dict[str, str]:
 
 
 class _Passed:
-    """A trace that others may record: it goes through."""
+    """A trace that is not recorded here, and is passed on, since others may record it."""
 
     __slots__ = ("_own", "_tracer", "trace_id")
 

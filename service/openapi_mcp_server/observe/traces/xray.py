@@ -77,7 +77,7 @@ class XRayExporter:
             self._socket.close()
 
     def _connected(self) -> socket.socket:
-        """A socket that is connected, so that it is told when nobody listens."""
+        """A connected socket, which reports that nobody listens; others do not."""
         if self._socket is not None and time.monotonic() < self._resolve_at:
             return self._socket
         family, kind, protocol, _, address = socket.getaddrinfo(*self._daemon, type=socket.SOCK_DGRAM)[0]
@@ -174,7 +174,8 @@ def _http(attributes: Mapping[str, Any], url: str) -> Document:
 
 
 def _faults(attributes: Mapping[str, Any], inside: Sequence[Document]) -> Document:
-    """``fault`` is the fault of who answers, ``error`` of who asks, ``throttle`` (with error) of who asks too often.
+    """Flags of X-Ray by culprit: ``fault`` is the server's, ``error`` the client's, ``throttle`` (with error) too many
+    requests.
 
     A call that fails because the API does is as faulty as the API's answer.
     """

@@ -73,8 +73,8 @@ class Keyring:
             raise
 
     async def ask_ahead(self) -> None:
-        """Asks for the tokens and keys of all APIs, so that the first call has one and an endpoint that gives none is
-        in the log before anybody calls. Those of each caller have to wait for the caller."""
+        """Fetches the tokens and keys of all APIs, so that the first call need not wait and a failing endpoint is in
+        the log before anybody calls. Tokens of a caller are fetched when the caller calls."""
         for _, _, login in list(self._made.values()):
             if isinstance(login, Ahead):
                 with suppress(CredentialError):  # it has said so itself

@@ -1,8 +1,7 @@
 """The addresses at which AWS gives a machine its own credentials: the one exception from the address rule.
 
-Everything else that is link-local is never connected to. These are reached only by this dialler, which nothing but
-`keys` has, and only under the addresses that AWS's SDKs have fixed; an address on this machine stands for them
-where the environment names one, as AWS's own variables may.
+No other link-local address is ever dialled. Only this dialler reaches these, only `keys` has it, and only the addresses
+that are fixed in AWS's SDKs are allowed. AWS's own variables may name an address on this machine instead.
 """
 
 from __future__ import annotations

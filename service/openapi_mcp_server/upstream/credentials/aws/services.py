@@ -43,7 +43,7 @@ class AwsFailed(Failed):
 
 
 def endpoint(service: Service, region: str, environ: Mapping[str, str]) -> str:
-    """Where a service is: AWS's own variables decide, then the region."""
+    """The address of a service, by AWS's own variables or else by the region."""
     own = environ.get(f"{ENDPOINT}_{service.variable}") or environ.get(ENDPOINT)
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return own or f"https://{service.name}.{region}.{suffix}"

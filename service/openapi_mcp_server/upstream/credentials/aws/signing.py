@@ -1,4 +1,4 @@
-"""Requests signed for API Gateway, Lambda URLs and every other service of AWS, and for what takes spans there."""
+"""Signs requests for API Gateway, Lambda URLs and every other service of AWS, and those that send spans to AWS."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class SigningLogin:
 
 
 class SpanSigner:
-    """For spans that AWS takes itself, at https://xray.REGION.amazonaws.com/v1/traces. OpenTelemetry's exporter sends
-    them, from a thread of its own, so the keys are asked for in a loop of that thread. ``environ``: AWS's own
+    """Signs spans that AWS takes itself, at https://xray.REGION.amazonaws.com/v1/traces. OpenTelemetry's exporter sends
+    them from a thread of its own, so the keys are fetched in a loop of that thread. ``environ`` has AWS's own
     variables."""
 
     def __init__(self, environ: Mapping[str, str], rule: AddressRule, way: Way, region: str) -> None:

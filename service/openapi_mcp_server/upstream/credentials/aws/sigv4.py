@@ -105,7 +105,7 @@ def _query(query: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text escaped as RFC 3986 has it, whatever the sender left as it was; a plus sign stays one."""
+    """The text with all escapes of RFC 3986, also those that the sender has left out. A plus sign stays one."""
     return quote(unquote(text, errors="surrogateescape"), safe="-_.~", errors="surrogateescape")
 
 
