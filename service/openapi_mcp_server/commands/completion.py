@@ -17,7 +17,7 @@ _NO_WORDS = frozenset({"help", "version"})
 
 
 class _Option(NamedTuple):
-    """``values``: what may follow; None where nothing must. Without any, files are offered."""
+    """One option. ``values`` may follow it; None if no value does. If ``values`` is empty, files are offered."""
 
     name: str
     help: str

@@ -33,7 +33,7 @@ def run(config: Config) -> int:
 
 
 def _tools(config: Config, location: str, name: str) -> ToolCatalog:
-    """Both documents are named alike, so that names of tools can be compared."""
+    """The tools of one of the two documents. Both have the same API's name, so that names of tools can be compared."""
     api = ApiConfig(
         name="api", location=location, location_setting=name, base_url=None, url_setting="API_BASE_URL", auth=Auth()
     )

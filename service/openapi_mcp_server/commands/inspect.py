@@ -111,7 +111,7 @@ def _costs(catalog: ToolCatalog, config: Config) -> Iterator[str]:
 
 
 def _whole_tokens(tool: Tool) -> int:
-    """About what a model would pay if the list told all of a tool's arguments."""
+    """An estimate of the tokens that a model would pay if the list had all arguments of a tool."""
     entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, msgspec.Raw])
     listed, whole = len(bytes(entry["inputSchema"])), len(tool.input.checked) - len(CLOSED)
     return int((tool.seen_bytes + max(0, whole - listed)) / SEEN_BYTES_PER_TOKEN)
@@ -181,7 +181,7 @@ def _where(api: ApiSummary) -> str:
 
 
 def _sent(catalog: ToolCatalog) -> Iterator[str]:
-    """Which credentials operations are sent with, where any are configured, and which operations are sent without."""
+    """The credentials of operations, if any are configured, and the operations that are sent without."""
     names: dict[tuple[str, str], list[str]] = {}
     for tool in catalog.tools.values():
         told = [

@@ -75,7 +75,7 @@ def _hidden(value: str, lines: _Lines) -> str:
 
 
 def _body(body: bytes) -> Iterator[str]:
-    """The first lines of a body, or how long it is where it is no text."""
+    """The first lines of a body that is text, or the length of any other."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -1,1 +1,1 @@
-"""Documents are loaded here: at the start, and again where their files or addresses change."""
+"""Loads documents at the start, and again when their files or addresses change."""

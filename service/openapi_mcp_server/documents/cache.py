@@ -1,8 +1,8 @@
 """Compiled catalogs in CACHE_DIR, from which another start, worker or reload takes them.
 
 A file is data and nothing in it is run, but it says what tools there are and where their requests go, as the documents
-do. So one counts only where nobody but this user or root can have written it; the names and links that others may have
-made in the folder then do no harm.
+do. So a file counts only if nobody but this user or root can have written it. Names and links that others made in the
+folder then do no harm.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ _head = msgspec.json.Decoder(_Head).decode
 
 
 class Cache:
-    """Nothing that goes wrong here stops a start: it is said in one line of the log, and the documents are read."""
+    """The catalogs in one folder. A failure here never stops a start: there is one line in the log, and the documents
+    are read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -69,7 +70,8 @@ class Cache:
         return None
 
     def keep(self, key: str, catalog: ToolCatalog, seen: Sequence[SeenFiles]) -> None:
-        """Under its name once it is whole, so that who reads it meanwhile gets the old one or this."""
+        """Writes a catalog, and gives the file its name when it is whole. A reader in the meantime gets the old one or
+        this one."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(key, kept.encode(catalog), seen)

@@ -100,8 +100,8 @@ def _require_whole(tools: ToolCatalog) -> None:
 
 @contextmanager
 def _collecting_less() -> Iterator[None]:
-    """Has the garbage collector run less often: what a catalog is made of stays, so that it finds nothing, in a tenth
-    of the start."""
+    """Makes the garbage collector run less often. The parts of a catalog stay, so it would find nothing, and take a
+    tenth of the start."""
     usual = gc.get_threshold()
     gc.set_threshold(_LOADING_THRESHOLD)
     try:

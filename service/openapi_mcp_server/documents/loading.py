@@ -141,10 +141,11 @@ class Documents:
         return compiling.described(self._options, await self._texts())
 
     async def read_again(self) -> ToolCatalog | None:
-        """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
-        be used before and is the same still, too. For settings by which documents are read again.
+        """The tools of the documents as they are now, compiled in a thread; None if no byte has changed. Raises as
+        `read` does, also for an unchanged document that could not be used before. Needs settings with which documents
+        are read again.
 
-        After a cancel the thread finishes what it does, for nobody; the next one waits for it.
+        After a cancel the thread finishes its work without a use for it, and the next thread waits for it.
         """
         texts = await self._texts()
         parsed = await run_sync(self._parsed_if_new, texts, abandon_on_cancel=True, limiter=self._one)
@@ -212,8 +213,8 @@ class Documents:
         return parsed
 
     def _require_usable(self, tools: ToolCatalog) -> None:
-        """Refuses what would fail at the first call, and what nobody would notice: a document that moves its API, and
-        with it the API's credentials, to where the operator has not sent them."""
+        """Refuses tools that would fail at the first call. Also refuses a document that moves its API away from the
+        origin to which the operator sends credentials, since nobody would notice."""
         self._keys.check(tools)
         for api, read in zip(self._config.apis, tools.apis, strict=True):
             known, now = self._origins[api.name], read.base.origin
@@ -226,7 +227,7 @@ class Documents:
 async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
     """The tools of every configured document, read once. Raises ConfigError or SpecError, which name the document.
 
-    ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
+    ``only_to_show``: nothing will be called, so the addresses of the APIs need not be known.
     """
     return await Documents(config).read(only_to_show=only_to_show)
 
@@ -261,7 +262,7 @@ def _cache(config: Config) -> Cache | None:
 
 
 async def _in_time(work: Callable[[], T]) -> T | None:
-    """The result of a thread that works with CACHE_DIR; None where that takes too long."""
+    """The result of a thread that works with CACHE_DIR; None if that takes longer than `CACHE_SECONDS`."""
     with anyio.move_on_after(CACHE_SECONDS):
         return await run_sync(work, abandon_on_cancel=True)
     logger.warning("CACHE_DIR did not answer within %g s", CACHE_SECONDS)

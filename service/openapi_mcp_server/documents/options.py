@@ -35,7 +35,7 @@ class ApiOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompileOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Compiling sees nothing else of the settings, so that equal options and equal texts make equal catalogs."""
+    """All settings that compiling can see. So equal options and equal texts make equal catalogs."""
 
     apis: tuple[ApiOptions, ...]
     folders: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""The other files of a document in several files, from where the operator lets documents be read, and nowhere else.
+"""Reads the other files of a document in several files, only from the folders that the operator allows.
 
-A document chooses which of these files are read; it cannot choose one outside of its folder (or of ALLOWED_SPEC_DIRS,
-if there are any), nor any address. What is refused costs only the operations that need it, and is said in the log.
+A document chooses which of these files are read. It cannot choose one outside its folder (or ALLOWED_SPEC_DIRS, if they
+are set), or any address. A refused file costs only the operations that need it, and is logged.
 """
 
 from __future__ import annotations

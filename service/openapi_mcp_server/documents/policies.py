@@ -102,7 +102,8 @@ def _places(policy: Policy) -> Iterator[tuple[str, Rule]]:
 
 
 def _require_known_apis(policy: Policy, known: Sequence[str]) -> None:
-    """Nothing is known of the demo's, which has no settings."""
+    """Raises ConfigError for an unknown API. Without ``known``, for the demo, which has no settings, nothing is
+    checked."""
     for place, rule in _places(policy) if known else ():
         for name in sorted((rule.apis or frozenset()).difference(known)):
             raise ConfigError("POLICY", f"{place}.apis: {name[:64]!r} is no API; there are {', '.join(known)}")

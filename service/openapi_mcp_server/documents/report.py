@@ -49,7 +49,7 @@ def report(config: Config, catalog: ToolCatalog) -> None:
 
 
 def _report_size(config: Config, tokens: int) -> None:
-    """Logs what a model pays for the list, where it is long."""
+    """Logs the tokens that a model pays for the list, if that is long."""
     fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
     if is_searched(config.tool_mode, tokens, config.tool_budget_tokens):
         logger.info("operations are searched instead of listed", extra=fields)

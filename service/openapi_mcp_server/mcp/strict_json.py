@@ -178,7 +178,7 @@ def _refuse_equal_keys(data: bytes, fields: Fields) -> None:
 
 
 def present(raw: msgspec.Raw | None) -> msgspec.Raw | None:
-    """None for null too: clients in the field send it for what they leave out."""
+    """The value of a field; None for null as well, since some clients send null for what they leave out."""
     return None if raw is None or bytes(raw) == b"null" else raw
 
 
@@ -190,7 +190,7 @@ def string(raw: msgspec.Raw, place: str, code: int = INVALID_PARAMS) -> str:
 
 
 def string_or_empty(raw: msgspec.Raw | None) -> str:
-    """The text where it is one; nobody is refused for anything else."""
+    """A field's text; empty for any other value, which is no reason for a refusal."""
     try:
         return "" if raw is None else _text.decode(raw)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Telling clients that a list has changed: what they subscribe to, and the messages of a subscription.
+"""Notifies clients of changed lists: their subscriptions, and the messages of each.
 
 2026-07-28, Subscriptions: the request stays open, its id tags every message, and its result is the proper end. Clients
 of earlier revisions are told without having asked, where something can be told to them.

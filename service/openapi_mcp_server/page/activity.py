@@ -1,4 +1,4 @@
-"""Numbers for people of what this process does now: an observer of calls that exists only where the page is served."""
+"""Counts the calls of this process for people. This observer exists only if the page is served."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A running server looked at as its clients see it, through whatever stands in front of it."""
+"""Examines a running server as its clients see it, through all proxies in front of it."""

@@ -89,7 +89,7 @@ async def _safe(here: Checkup, tools: list[Tool]) -> Mapping[str, Tool]:
 
 
 def _failure(api: str, tool: str, text: str) -> Finding | None:
-    """The finding on the API in an error result; None where it may well be the call's own fault."""
+    """The finding about the API in an error result; None if the call itself may be at fault."""
     first = text.partition("\n")[0][:300]
     said = first.removeprefix("The API answered ")
     if said == first:
