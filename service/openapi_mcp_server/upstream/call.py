@@ -224,7 +224,7 @@ class Upstream:
                 break
             await trio.sleep(pause)
         try:
-            return _told(result, ended)
+            return retries.concluded(result, ended)
         finally:
             del result  # an error's traceback holds this frame: only the collector would free the two
 
@@ -384,20 +384,6 @@ class _Call:
             raise Timeout(f"no whole answer from {origin} within {within}", outcome_unknown=True, transient=True)
         self.answer.cut = f"at the deadline of {within}"
         return self.answer
-
-
-def _told(result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutcome]) -> HttpResponse:
-    """Returns the last result with the number of its retries. Raises it if it is an error."""
-    made = len(ended) - 1
-    doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
-    if isinstance(result, UpstreamError):
-        result.retries = made
-        result.outcome_unknown |= doubtful
-        try:
-            raise result
-        finally:
-            del result  # see `_rest`
-    return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
 def _ours(error: Exception, call: _Call) -> UpstreamError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import inf
 from typing import Literal
+
+import msgspec
 
 from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
 from openapi_mcp_server.errors import UpstreamError
@@ -52,6 +54,21 @@ def outcome(result: HttpResponse | UpstreamError) -> AttemptOutcome:
     if result.status in {429, 503} and retry_after(result, now=0.0) is not None:
         return "refused"
     return "server_error" if is_transient(result.status) else "final"
+
+
+def concluded(result: HttpResponse | UpstreamError, ended: Sequence[AttemptOutcome]) -> HttpResponse:
+    """Returns the last result with the number of its retries, and whether an earlier attempt may have taken effect.
+    Raises it if it is an error."""
+    made = len(ended) - 1
+    doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
+    if isinstance(result, UpstreamError):
+        result.retries = made
+        result.outcome_unknown |= doubtful
+        try:
+            raise result
+        finally:
+            del result  # an error's traceback holds this frame: only the collector would free the two
+    return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
 def is_transient(status: int) -> bool:
