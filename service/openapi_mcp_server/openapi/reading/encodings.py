@@ -18,7 +18,7 @@ from openapi_mcp_server.openapi.reading.objects import (
 )
 from openapi_mcp_server.openapi.references.resolve import Located
 
-_encoding = reader(EncodingObject)
+_encoding = reader(EncodingObject | None)
 
 ReadHeader = Callable[[Located, str], Parameter]
 """Reads a Header Object, whose name is its key."""
@@ -44,7 +44,7 @@ class EncodingReader:
         return self._read(at.member(value, "itemEncoding")) if is_there(value) else None
 
     def _read(self, at: Located) -> Encoding:
-        declared = read(_encoding, at)
+        declared = read(_encoding, at) or EncodingObject()
         headers = (declared.headers or {}).items()
         return Encoding(
             content_type=None if declared.content_type is None else written(declared.content_type),
