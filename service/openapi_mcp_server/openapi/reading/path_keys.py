@@ -97,8 +97,8 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
 
 def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: Notes) -> PathKey:
     """The key with the names of its parameters as variables, if it has them in a framework's notation (``{id:[0-9]+}``,
-    ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``), with the operator of a URI template (``{;id}``, ``{.id*}``; the style
-    is the parameter's) or in another case. Undeclared variables stay as they are."""
+    ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``), with the operator of a URI template (``{;id}``, ``{.id*}``) or in
+    another case. The style is always the parameter's. Undeclared variables stay as they are."""
     declared = {each.name.strip(SPANNING) for each in parameters if each.location == "path"}
     missing = {_folded(name): name for name in sorted(declared.difference(key.variables))}
     if not missing:
