@@ -30,9 +30,9 @@ from openapi_mcp_server.openapi.references.resolve import REFERENCE_BYTES, Locat
 from openapi_mcp_server.openapi.schemas.directions import Schemas
 
 _body = reader(RequestBody)
-_response = reader(ResponseObject | None)
-_media_type = reader(MediaTypeObject | None)
-"""None is a media type without anything, since YAML turns a key without a value into null."""
+_response: msgspec.json.Decoder[ResponseObject | None] = msgspec.json.Decoder(ResponseObject | None)
+_media_type: msgspec.json.Decoder[MediaTypeObject | None] = msgspec.json.Decoder(MediaTypeObject | None)
+"""None stands for an object without fields, since YAML turns a key without a value into null."""
 _JSON = "application/json"
 _is_status = lru_cache(64)(re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})").fullmatch)
 

@@ -66,7 +66,7 @@ _REPEATED_BYTES = 1_000
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _parameter = reader(ParameterObject2)
-_response = reader(ResponseObject | None)
+_response: msgspec.json.Decoder[ResponseObject | None] = msgspec.json.Decoder(ResponseObject | None)
 
 
 class BodyParameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
