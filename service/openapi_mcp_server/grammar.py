@@ -49,7 +49,7 @@ pages without fullwidth forms and dot leaders turn them into dots and slashes (M
 
 ROUTE_VARIABLE = re.compile(r"\{(?P<name>[^{}:=]*)(?P<rest>[:=](?:[^{}]|\{[^{}]*\})*)?\}")
 """A variable as frameworks write it in their routes: with a type, a mark, a pattern that may have braces of its own."""
-_MARKS = re.compile(r"[-_*?.+ ]")
+_MARKS = re.compile(r"[-_*?.+; ]")
 
 
 def plain_route(path: str) -> str:

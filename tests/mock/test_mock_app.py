@@ -62,6 +62,42 @@ def test_an_example_is_answered_and_without_one_a_value_that_fits() -> None:
     assert jsonschema_rs.Draft202012Validator(PET).is_valid(msgspec.json.decode(body))
 
 
+def _kind(**more: Any) -> Any:
+    return {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}, **more}}
+
+
+_KINDS = {"Cat": _kind(lives={"type": "integer"}), "Dog": _kind(pack={"type": "integer"})}
+_SILENT = {name: {"type": "object", "properties": {name: {"type": "string"}}} for name in _KINDS}
+_NUMBERED = {name: {"type": "object", "properties": {"kind": {"type": "integer"}}} for name in _KINDS}
+_MAPPED = {"c": "#/components/schemas/Cat", "d": "Dog"}
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+@pytest.mark.parametrize(
+    ("schemas", "mapping", "names"),
+    [
+        (_KINDS, None, {"Cat", "Dog"}),
+        (_KINDS, _MAPPED, {"c", "d"}),
+        (_KINDS, {"c": "Cat"}, {"c", "Dog"}),
+        (_SILENT, None, {"Cat", "Dog"}),
+        (_SILENT, _MAPPED, {"c", "d"}),
+        (_NUMBERED, {"1": "Cat", "2": "Dog"}, {1, 2}),
+    ],
+)
+def test_a_choice_is_answered_with_the_value_by_which_its_discriminator_names_it(
+    keyword: str, schemas: Any, mapping: Any, names: set[Any]
+) -> None:
+    said = {"propertyName": "kind"} | ({"mapping": mapping} if mapping else {})
+    answered = set()
+    for first, second in (("Cat", "Dog"), ("Dog", "Cat")):
+        choices = [{"$ref": f"#/components/schemas/{name}"} for name in (first, second)]
+        schema = {keyword: choices, "discriminator": said}
+        status, _, body = ask(app(content(schema), dialect="3.0", components={"schemas": schemas}))
+        assert status == 200, body
+        answered.add(msgspec.json.decode(body)["kind"])
+    assert answered == names
+
+
 def test_an_example_that_the_schema_does_not_take_is_not_answered() -> None:
     assert b"Mia" not in ask(app(content(PET, example={"name": "Mia"})))[2]
 

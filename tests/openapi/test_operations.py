@@ -258,7 +258,7 @@ WRONG: list[tuple[Any, str, str]] = [
     ),
     ({"parameters": [{"in": "query"}]}, "/parameters/0", "the parameter has no name"),
     (
-        {"parameters": [{"name": "a", "in": "query", "required": "true"}]},
+        {"parameters": [{"name": "a", "in": "query", "required": "yes"}]},
         "/parameters/0/required",
         "expected boolean, got string",
     ),

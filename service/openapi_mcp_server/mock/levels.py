@@ -57,6 +57,43 @@ def merge(level: dict[str, Any], part: dict[str, Any]) -> None:
                 level.setdefault(key, value)
 
 
+def told_apart(choices: list[Schema]) -> list[Schema]:
+    """The choices of a ``oneOf`` or ``anyOf``: first those that a discriminator names, with their names, then as they
+    are.
+
+    What `openapi_mcp_server.openapi.schemas.discriminators` writes of a choice is what it refuses: every value but its
+    own, or the values of the others. Its own are then those that only the others refuse.
+    """
+    refused = [_refused(each) for each in choices]
+    names = [value for _, values, is_own in filter(None, refused) if not is_own for value in values]
+    told: list[Schema] = []
+    for choice, found in zip(choices, refused, strict=True):
+        if found is None:
+            told.append(choice)
+            continue
+        name, values, is_own = found
+        own = values if is_own else [each for each in dict.fromkeys(names) if each not in values]
+        if own:
+            told.append({"allOf": [choice, {"properties": {name: {"anyOf": [{"const": each} for each in own]}}}]})
+    return told if told == choices else [*told, *choices]
+
+
+def _refused(choice: Schema) -> tuple[str, list[Any], bool] | None:
+    """The property by whose value a choice refuses, the values, and whether they are those that it does not refuse."""
+    match choice:
+        case {"not": {"properties": dict() as members, "required": [str() as name]}}:
+            match members.get(name):
+                case {"not": {"enum": list() as values}}:
+                    return name, _scalars(values), True
+                case {"enum": list() as values}:
+                    return name, _scalars(values), False
+    return None
+
+
+def _scalars(values: list[Any]) -> list[Any]:
+    return [each for each in values if not isinstance(each, dict | list)]
+
+
 def types(level: dict[str, Any]) -> list[str]:
     """The types that a value may have, null as the last; a number may be whole."""
     if "type" in level:

@@ -183,7 +183,8 @@ class _Search:
                 names.add(name)
                 waiting.append(self._definitions[name])
             waiting += part.get("allOf", ())
-            choices += [sorted(part[key], key=_is_a_last_resort) for key in ("oneOf", "anyOf") if key in part]
+            told = [levels.told_apart(part[key]) for key in ("oneOf", "anyOf") if key in part]
+            choices += [sorted(each, key=_is_a_last_resort) for each in told]
             levels.merge(level, part)
         return level, choices, names
 

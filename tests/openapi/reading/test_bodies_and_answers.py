@@ -47,6 +47,27 @@ def test_a_body_without_a_media_type_is_none_and_noted(body):
     assert notes(description) == [("body_dropped", f"{GET}/requestBody")]
 
 
+def test_a_key_of_yaml_without_a_value_is_a_media_type_or_an_answer_without_anything():
+    """``application/pdf:`` is null in YAML."""
+    description = of_operation(
+        {
+            "requestBody": {"content": {"application/json": None, "text/plain": {}}},
+            "responses": {"200": {"description": "ok", "content": {"application/pdf": None}}, "204": None},
+        }
+    )
+    operation = the_operation(description)
+    assert operation.body is not None
+    assert [(each.name, each.schema) for each in operation.body.media] == [
+        ("application/json", None),
+        ("text/plain", None),
+    ]
+    assert [(each.status, [media.name for media in each.media]) for each in operation.responses] == [
+        ("200", ["application/pdf"]),
+        ("204", []),
+    ]
+    assert notes(description) == []
+
+
 def test_an_encoding_is_read_and_silence_stays_silence():
     encoding = {
         "a": {"contentType": "image/png", "style": "deepObject", "explode": True, "allowReserved": True},

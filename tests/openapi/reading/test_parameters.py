@@ -171,3 +171,23 @@ def test_a_whole_query_is_a_parameter_of_3_2():
     found = parameter(of_parameter({"name": "q", "in": "querystring", "content": content}, dialect="3.2"))
     assert (found.location, found.content_type) == ("querystring", "application/x-www-form-urlencoded")
     assert found.encoding == {"ids": Encoding(explode=False)}
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.0", "3.2"])
+def test_a_dash_without_a_parameter_is_left_out_with_a_note(dialect):
+    typed = {"type": "integer"} if dialect == "2.0" else {"schema": {"type": "integer"}}
+    description = of_operation({"parameters": [None, {"name": "a", "in": "query", **typed}]}, dialect=dialect)
+    assert [each.name for each in the_operation(description).parameters] == ["a"]
+    assert notes(description) == [("parameter_dropped", "#/paths/~1x/get/parameters/0")]
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.0", "3.2"])
+@pytest.mark.parametrize(("written", "meant"), [("true", True), ("True", True), ("false", False), ("FALSE", False)])
+def test_a_flag_in_quotes_is_the_flag(dialect, written, meant):
+    typed = {"type": "string"} if dialect == "2.0" else {"schema": {"type": "string"}, "explode": written}
+    declared = {"name": "a", "in": "query", "required": written, "allowEmptyValue": written, **typed}
+    description = of_operation({"deprecated": written, "parameters": [declared]}, dialect=dialect)
+    operation = the_operation(description)
+    [found] = operation.parameters
+    assert (operation.deprecated, found.required) == (meant, meant)
+    assert dialect == "2.0" or found.explode is meant

@@ -137,6 +137,11 @@ def test_path_parameters_are_required_and_must_be_in_the_path():
         ("/a/{id:.*}", "/a/{id+}", True),
         ("/a/{id=shelves/*}:read", "/a/{id+}:read", True),
         ("/a/{id=*}", "/a/{id}", False),
+        ("/a/{;id}", "/a/{id}", False),
+        ("/a/{;id*}/b", "/a/{id}/b", False),
+        ("/a/{.id}", "/a/{id}", False),
+        ("/a/{.id*}", "/a/{id}", False),
+        ("/a/{...id}", "/a/{id+}", True),
     ],
 )
 def test_a_variable_as_a_framework_writes_it_is_the_parameter_of_its_name(key, path, spans):
@@ -156,15 +161,27 @@ def test_a_variable_that_is_declared_as_it_is_written_stays(name):
     assert (operation.path, [each.name for each in operation.parameters]) == (f"/a/{{{name}}}", [name])
 
 
-def test_the_query_of_a_uri_template_is_optional_parameters():
+@pytest.mark.parametrize(
+    ("key", "query"),
+    [
+        ("/a{?page,size*}", ""),
+        ("/a?{page,size}", ""),
+        ("/a?{page}&{size}", ""),
+        ("/a?sort=name{&page,size}", "sort=name"),
+        ("/a?sort=name&{page}&{size}", "sort=name"),
+    ],
+)
+def test_the_query_of_a_uri_template_is_optional_parameters(key, query):
     page = {"name": "page", "in": "query", "schema": {"type": "integer"}}
-    description = of_operation({"parameters": [page]}, path="/a{?page,size*}")
+    description = of_operation({"parameters": [page]}, path=key)
     operation = the_operation(description)
-    assert (operation.path, [(each.name, each.location, each.required) for each in operation.parameters]) == (
-        "/a",
-        [("page", "query", False), ("size", "query", False)],
-    )
-    assert [kind for kind, _ in notes(description)] == ["path_repaired", "variable_undeclared"]
+    assert (operation.path, operation.query) == ("/a", query)
+    assert [(each.name, each.location, each.required) for each in operation.parameters] == [
+        ("page", "query", False),
+        ("size", "query", False),
+    ]
+    repaired = ["path_repaired"] * (2 if query else 1)
+    assert [kind for kind, _ in notes(description)] == [*repaired, "variable_undeclared"]
 
 
 def test_a_variable_without_a_name_skips_the_operation():

@@ -65,6 +65,9 @@ def of_body(schema: Any, files: dict[str, Any], dialect: DialectName = "3.1", **
         ("a.yaml#/components/schemas/Pet", {"a.yaml": {"components": {"schemas": {"Pet": PET}}}}, "Pet"),
         ("a.yaml#/Pet", {"a.yaml": {"Pet": {"$ref": "b/dog.yaml"}}, "b/dog.yaml": PET}, "dog"),
         ("a.yaml#pet", {"a.yaml": {"$defs": {"Pet": PET | {"$anchor": "pet"}}}}, "Pet"),
+        ("a.yaml#Pet", {"a.yaml": {"Pet": PET}}, "Pet"),
+        ("a.yaml#definitions/Pet", {"a.yaml": {"definitions": {"Pet": PET}}}, "Pet"),
+        ("a.yaml#Pet", {"a.yaml": {"Pet": {"type": "null"}, "$defs": {"Dog": PET | {"$anchor": "Pet"}}}}, "Dog"),
     ],
 )
 def test_a_schema_of_another_file_has_its_own_name(reference, files, name):

@@ -87,6 +87,12 @@ def test_a_reference_that_leads_nowhere_is_refused_with_its_place(reference, pro
     assert refused.value.pointer == "#/here/$ref"
 
 
+@pytest.mark.parametrize("reference", ["#components/schemas/Pet", "#list/0", "#list"])
+def test_a_pointer_without_its_slash_is_found_where_no_anchor_has_that_name(reference):
+    root = {"components": {"schemas": {"Pet": {"type": "integer"}}}, "list": [1]}
+    assert find(root, reference).pointer == f"#/{reference[1:]}"
+
+
 # Reference Objects
 
 

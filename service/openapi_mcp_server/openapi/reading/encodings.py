@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import get_args
 
+import msgspec
+
 from openapi_mcp_server.openapi.model import Encoding, Parameter, Style
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.objects import (
@@ -13,12 +15,11 @@ from openapi_mcp_server.openapi.reading.objects import (
     as_known,
     is_there,
     read,
-    reader,
     written,
 )
 from openapi_mcp_server.openapi.references.resolve import Located
 
-_encoding = reader(EncodingObject)
+_encoding: msgspec.json.Decoder[EncodingObject | None] = msgspec.json.Decoder(EncodingObject | None)
 
 ReadHeader = Callable[[Located, str], Parameter]
 """Reads a Header Object, whose name is its key."""
@@ -44,7 +45,7 @@ class EncodingReader:
         return self._read(at.member(value, "itemEncoding")) if is_there(value) else None
 
     def _read(self, at: Located) -> Encoding:
-        declared = read(_encoding, at)
+        declared = read(_encoding, at) or EncodingObject()
         headers = (declared.headers or {}).items()
         return Encoding(
             content_type=None if declared.content_type is None else written(declared.content_type),

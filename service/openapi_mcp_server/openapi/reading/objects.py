@@ -34,6 +34,7 @@ _NULL = b"null"
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
 _EXPECTED = re.compile(r"^Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`$")
+_FLAG, _FLAGS = "bool | null", {"true": True, "false": False}
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 T = TypeVar("T")
@@ -175,10 +176,10 @@ def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
         try:
             return decoder.decode(json)
         except msgspec.ValidationError as error:
-            quoted = _with_text(json, error)
-            if quoted is None:
+            repaired = _with_text(json, error) or _with_flag(json, error)
+            if repaired is None:
                 raise fault(error, at.pointer) from error
-            json = quoted
+            json = repaired
 
 
 def _with_text(json: Raw, error: msgspec.ValidationError) -> Raw | None:
@@ -187,13 +188,31 @@ def _with_text(json: Raw, error: msgspec.ValidationError) -> Raw | None:
     expected = _EXPECTED.match(problem)
     if expected is None or expected["got"] != "float" or "str" not in expected["expected"].split(" | "):
         return None
-    whole: Any = [numbers.decode(json)]
-    *steps, last = [0, *(name or int(index) for name, index in _STEP.findall(path.rstrip("`")))]
-    holder = functools.reduce(operator.getitem, steps, whole)
+    whole, holder, last = _decoded_to(json, path)
     for key in range(len(holder)) if isinstance(holder, list) else (last,):
         if isinstance(holder[key], numbers.Number):
             holder[key] = holder[key].spelt
     return Raw(numbers.encode(whole[0]))
+
+
+def _with_flag(json: Raw, error: msgspec.ValidationError) -> Raw | None:
+    """The value with true or false in place of their text in quotes."""
+    problem, _, path = str(error).partition(" - at `$")
+    expected = _EXPECTED.match(problem)
+    if expected is None or expected["got"] != "str" or expected["expected"] != _FLAG:
+        return None
+    whole, holder, last = _decoded_to(json, path)
+    if holder[last].lower() not in _FLAGS:
+        return None
+    holder[last] = _FLAGS[holder[last].lower()]
+    return Raw(numbers.encode(whole[0]))
+
+
+def _decoded_to(json: Raw, path: str) -> tuple[Any, Any, Any]:
+    """A value, decoded, in a list of its own; what in it holds the part at a path of msgspec's; the part's key."""
+    whole: Any = [numbers.decode(json)]
+    *steps, last = [0, *(name or int(index) for name, index in _STEP.findall(path.rstrip("`")))]
+    return whole, functools.reduce(operator.getitem, steps, whole), last
 
 
 def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:

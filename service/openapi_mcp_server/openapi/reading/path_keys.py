@@ -22,7 +22,8 @@ _KEY = re.compile(
     r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
 )
 _OPTIONAL_QUERY = re.compile(r"\{[?&]([^{}]*)\}")
-"""Optional query parameters of a URI template (RFC 6570 section 3.2.8): ``/pets{?page,size}``."""
+"""Optional query parameters of a URI template (RFC 6570 sections 3.2.8 and 3.2.9): ``/pets{?page,size}``,
+``/pets?sort=name{&page}``."""
 _TWICE = re.compile(r"\{(\{[^{}]*\})\}")
 """A variable in Postman's notation."""
 _ANY_SEGMENTS = frozenset({":path", ":.*", ":.+", "=**"})
@@ -73,28 +74,31 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
     if not path.startswith("/"):
         notes.add(pointer, "path_repaired", "does not begin with a slash; one was put before it")
         path = f"/{path}"
-    if query is not None:
-        notes.add(pointer, "path_repaired", f"carries a query, which is sent with every call: {query!r}")
+    offered = [*_OPTIONAL_QUERY.findall(path), *_OPTIONAL_QUERY.findall(query or "")]
+    path, pieces = _OPTIONAL_QUERY.sub("", path), _OPTIONAL_QUERY.sub("", query or "").split("&")
+    offered += [found[1] for piece in pieces if (found := _VARIABLE.fullmatch(piece))]
+    pieces = [piece for piece in pieces if piece and not _VARIABLE.fullmatch(piece)]
+    if query is not None and (pieces or not offered):
+        notes.add(pointer, "path_repaired", f"carries a query, which is sent with every call: {'&'.join(pieces)!r}")
     if fragment is not None:
         notes.add(pointer, "path_repaired", f"carries a fragment, which only tells operations apart: {fragment!r}")
-    offered = [name.strip().rstrip("*") for names in _OPTIONAL_QUERY.findall(path) for name in names.split(",")]
-    if offered:
-        notes.add(pointer, "path_repaired", f"names query parameters, which are no part of the path: {offered!r}")
-        path = _OPTIONAL_QUERY.sub("", path)
-    pieces = [piece for piece in (query or "").split("&") if piece]
+    names = [name.strip().rstrip("*") for listed in offered for name in listed.split(",")]
+    if names:
+        notes.add(pointer, "path_repaired", f"names query parameters, which are no part of the path: {names!r}")
     variables = [(piece, _VARIABLE.fullmatch(piece.partition("=")[2])) for piece in pieces]
     return PathKey(
         path=path,
         query="&".join(piece for piece, variable in variables if variable is None),
         bound=tuple((piece.partition("=")[0], variable[1]) for piece, variable in variables if variable is not None),
         written=written,
-        offered=tuple(filter(None, offered)),
+        offered=tuple(filter(None, names)),
     )
 
 
 def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: Notes) -> PathKey:
     """The key with the names of its parameters as variables, if it has them in a framework's notation (``{id:[0-9]+}``,
-    ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``) or in another case. Undeclared variables stay as they are."""
+    ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``), with the operator of a URI template (``{;id}``, ``{.id*}``) or in
+    another case. The style is always the parameter's. Undeclared variables stay as they are."""
     declared = {each.name.strip(SPANNING) for each in parameters if each.location == "path"}
     missing = {_folded(name): name for name in sorted(declared.difference(key.variables))}
     if not missing:
@@ -114,10 +118,13 @@ def _folded(name: str) -> str:
 
 def _variable(found: re.Match[str], missing: Mapping[str, str], declared: Container[str]) -> str:
     mark, rest = found["name"].strip(), found["rest"] or ""
-    name = missing.get(_folded(mark.strip("*?.+")))
+    name = missing.get(_folded(mark.strip("*?.+;")))
     if name is None or found[0][1:-1].strip(SPANNING) in declared:
         return found[0]
-    is_spanning = {"*", "+"} & {*mark} or "..." in mark or rest in _ANY_SEGMENTS or (rest[:1] == "=" and "/" in rest)
+    is_template = mark.startswith((";", ".")) and not mark.startswith("...")
+    is_spanning = not is_template and (
+        {"*", "+"} & {*mark} or "..." in mark or rest in _ANY_SEGMENTS or (rest[:1] == "=" and "/" in rest)
+    )
     return f"{{{name}{SPANNING if is_spanning else ''}}}"
 
 

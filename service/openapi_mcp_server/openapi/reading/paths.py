@@ -244,6 +244,9 @@ class PathReader(Generic[D]):
         found: dict[tuple[str, str], D] = {}
         self._counts.parts += len(declared or ())
         for index, value in enumerate(declared or ()):
+            if not is_there(value):  # a dash of YAML with nothing behind it
+                self._notes.add(child(at.pointer, index), "parameter_dropped", "is null")
+                continue
             each = self._dialect.declaration(at.member(value, index))
             identity = _identity(each)
             if identity in found:

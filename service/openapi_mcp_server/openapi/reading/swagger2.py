@@ -64,7 +64,7 @@ _REPEATED_BYTES = 1_000
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _parameter = reader(ParameterObject2)
-_response = reader(ResponseObject)
+_response: msgspec.json.Decoder[ResponseObject | None] = msgspec.json.Decoder(ResponseObject | None)
 
 
 class BodyParameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -267,7 +267,7 @@ class Swagger2:
         place = self._references.resolve(at).target
         if wrong := stray(at, place, "response"):
             raise SpecError(at.pointer, wrong)
-        declared = read(_response, place)
+        declared = read(_response, place) or ResponseObject()
         media: tuple[MediaType, ...] = ()
         if is_there(declared.schema):
             schema, default = (

@@ -167,12 +167,14 @@ class References:
         uri, _, fragment = reference.partition("#")
         if uri:
             base = self._resource(_joined(self._uris.get(base, ""), uri), reference)
-        if fragment and not fragment.startswith("/"):
-            anchor = self._anchors.get((base, fragment))
-            found = self.at(anchor) if anchor else None
+        is_pointer = not fragment or fragment.startswith("/")
+        if not is_pointer and (anchor := self._anchors.get((base, fragment))):
+            found = self.at(anchor)
         else:
-            # Authors use the document's own pointers below an $id, too, although $id changes their meaning.
-            found = self.at(base + fragment) or (None if uri else self.at(ROOT + fragment))
+            # Authors use the document's own pointers below an $id, too, although $id changes their meaning, and forget
+            # the slash at the beginning, which cannot be meant as an anchor if there is none of that name.
+            pointer = fragment if is_pointer else f"/{fragment}"
+            found = self.at(base + pointer) or (None if uri else self.at(ROOT + pointer))
         if found is None:
             raise SpecError("", f"refers to {reference!r}, which is not in the document")
         if found.pointer == ROOT:
