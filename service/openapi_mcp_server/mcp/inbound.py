@@ -106,9 +106,14 @@ Message = Call | Notification | Rejection
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A batch of messages, at revision 2025-03-26 only; never empty."""
+    """A batch of messages, at revision 2025-03-26 only."""
 
     messages: tuple[Message, ...]
+
+    def parted(self) -> tuple[list[Notification], Batch]:
+        """Its notifications, which are heard at once, and the rest, which may be empty."""
+        heard = [each for each in self.messages if isinstance(each, Notification)]
+        return heard, Batch(tuple([each for each in self.messages if not isinstance(each, Notification)]))
 
 
 def from_http(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | Batch:
