@@ -58,7 +58,9 @@ def modern(method: str, params: dict[str, object] | None = None, **changes: str 
     headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": method}
     if name := params.get("name") or params.get("uri"):
         headers["mcp_name"] = str(name)
-    sent = [(key.replace("_", "-").encode(), value.encode("latin-1")) for key, value in (headers | changes).items() if value]
+    sent = [
+        (key.replace("_", "-").encode(), value.encode("latin-1")) for key, value in (headers | changes).items() if value
+    ]
     return read_http(sent, request(method, params))
 
 
@@ -386,9 +388,7 @@ def escaped(body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("filler", ["", "x" * 12_000], ids=["small", "large"])
-@pytest.mark.parametrize(
-    ("version", "method"), [*product(LEGACY, LEGACY_METHODS), *product(MODERN, MODERN_METHODS)]
-)
+@pytest.mark.parametrize(("version", "method"), [*product(LEGACY, LEGACY_METHODS), *product(MODERN, MODERN_METHODS)])
 def test_escapes_mean_nothing(version: str, method: str, filler: str) -> None:
     """RFC 8259 section 7: any character may be escaped, so those of names and fixed words, too."""
     meta = {**(META if version in MODERN else {}), "progressToken": "p", "traceparent": "t", "é/x": filler}

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import trio
 
+from asked import META
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.gateway.gateway import Gateway
@@ -21,7 +22,6 @@ from openapi_mcp_server.mcp.inbound import Call, Rejection, from_line
 from openapi_mcp_server.mcp.methods import SUPPORTED, is_modern, methods
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
-from asked import META
 from real_sockets import run
 from scripted import SERVER, ScriptedApi, gateway, ok, unchanged
 from served import Endpoint, endpoint

@@ -113,7 +113,9 @@ def test_a_body_that_is_too_large_is_refused_unread() -> None:
     connected(gateway(ScriptedApi()), use)
 
 
-CHUNKED = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = (
+    b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 
 

@@ -240,7 +240,9 @@ def test_a_notification_in_a_batch_is_heard_as_one_by_itself(asked: list[bytes])
                 await client.hear()
                 await silence.reached.wait()
                 await client.say(batch(ready(), *asked, cancel("a")))
-                assert [await client.hear() for _ in asked] == [[{"jsonrpc": "2.0", "id": 3, "result": {}}] for _ in asked]
+                assert [await client.hear() for _ in asked] == [
+                    [{"jsonrpc": "2.0", "id": 3, "result": {}}] for _ in asked
+                ]
                 await silence.cancelled.wait()
                 await client.say(line("ping", 2))
                 assert (await client.hear())["id"] == 2

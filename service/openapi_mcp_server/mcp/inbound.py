@@ -300,8 +300,8 @@ def _check_name(name: str, carrier: _Carrier) -> None:
 
 
 def _unwrapped(value: str) -> str | None:
-    """A header's value with the base64 sentinel taken off (2026-07-28, Value Encoding); None if that is malformed, or if
-    there are characters that have to be encoded (Server Validation)."""
+    """A header's value with the base64 sentinel taken off (2026-07-28, Value Encoding). None if that is malformed, or
+    if a character had to be encoded (Server Validation)."""
     if not value.isascii():
         return None
     if not (value.startswith("=?base64?") and value.endswith("?=") and len(value) >= len("=?base64??=")):
