@@ -237,10 +237,29 @@ def test_an_id_comes_back_exactly(value: int | str) -> None:
     assert msgspec.json.decode(rejection.encode())["id"] == value
 
 
-def test_null_is_the_same_as_absent() -> None:
-    call = legacy(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null}}')
-    assert isinstance(call, Call)
-    assert call.arguments is None
+OPTIONAL = [  # the members that a request may leave out
+    *(("params", name) for name in ("arguments", "cursor")),
+    *(("_meta", name) for name in ("progressToken", "traceparent", "tracestate", LEVEL_KEY, "x/y")),
+    ("_meta", "io.modelcontextprotocol/clientInfo"),
+]
+
+
+@pytest.mark.parametrize("method", ["tools/call", "tools/list"])
+@pytest.mark.parametrize(
+    ("version", "place", "name"),
+    [*((version, *each) for version in SUPPORTED for each in OPTIONAL), *((old, "params", "_meta") for old in LEGACY)],
+)
+def test_null_is_the_same_as_absent(version: str, method: str, place: str, name: str) -> None:
+    """Clients whose serializer writes nulls send them for all that they leave out."""
+    meta = META if version in MODERN else {}
+    params = {"_meta": meta, **PARAMS.get(method, {})}
+    absent = read_line(request(method, params), version)
+    null = {"_meta": {**meta, name: None}} if place == "_meta" else {name: None}
+    assert isinstance(absent, Call)
+    assert replace(read_line(request(method, params | null), version), size=0) == replace(absent, size=0)
+
+
+def test_params_that_are_null_are_none() -> None:
     assert isinstance(legacy(b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}'), Call)
 
 
@@ -286,6 +305,8 @@ def test_of_an_unsupported_version_no_more_is_repeated_than_shows_which_it_is() 
         pytest.param(
             "tools/list", {"_meta": {**META, CAPABILITIES_KEY: 5}}, {}, -32602, 400, id="capabilities no object"
         ),
+        pytest.param("tools/list", {"_meta": {**META, CAPABILITIES_KEY: None}}, {}, -32602, 400, id="null capabilities"),
+        pytest.param("tools/list", {"_meta": {**META, VERSION_KEY: None}}, {}, -32602, 400, id="null version"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": None}, -32020, 400, id="no version header"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": "2025-11-25"}, -32020, 400, id="other version header"),
         pytest.param("tools/list", {"_meta": {**META, LEVEL_KEY: "loud"}}, {}, -32602, 400, id="no level of logs"),

@@ -192,7 +192,7 @@ def _message(fields: Fields, size: int, carrier: _Carrier) -> Message:
         method = _method(fields)
         if request_id is None:
             return _notification(method, fields, carrier)
-        return _call(request_id, method, object_fields(present(fields.get("params")), "params"), size, carrier)
+        return _call(request_id, method, object_fields(fields.get("params"), "params"), size, carrier)
     except BadMessage as refused:
         return _rejection(refused, request_id, carrier)
 
@@ -284,7 +284,7 @@ def _check_supported(version: str) -> str:
 def _check_modern(method: str, meta: Fields, carrier: _Carrier) -> None:
     """Checks what each request of 2026-07-28 carries (basic, Per-request protocol fields; Streamable HTTP, Headers)."""
     for key in (_PROTOCOL_VERSION, _CLIENT_CAPABILITIES):
-        if key not in meta:
+        if present(meta.get(key)) is None:
             raise BadMessage(INVALID_PARAMS, f"params._meta must carry {key!r}")
     object_fields(meta[_CLIENT_CAPABILITIES], f"params._meta[{_CLIENT_CAPABILITIES!r}]")
     if (level := present(meta.get(_LOG_LEVEL))) is not None:  # SHOULD be refused (2026-07-28, Logging, Error Handling)
