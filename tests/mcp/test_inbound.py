@@ -305,7 +305,9 @@ def test_of_an_unsupported_version_no_more_is_repeated_than_shows_which_it_is() 
         pytest.param(
             "tools/list", {"_meta": {**META, CAPABILITIES_KEY: 5}}, {}, -32602, 400, id="capabilities no object"
         ),
-        pytest.param("tools/list", {"_meta": {**META, CAPABILITIES_KEY: None}}, {}, -32602, 400, id="null capabilities"),
+        pytest.param(
+            "tools/list", {"_meta": {**META, CAPABILITIES_KEY: None}}, {}, -32602, 400, id="null capabilities"
+        ),
         pytest.param("tools/list", {"_meta": {**META, VERSION_KEY: None}}, {}, -32602, 400, id="null version"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": None}, -32020, 400, id="no version header"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": "2025-11-25"}, -32020, 400, id="other version header"),
