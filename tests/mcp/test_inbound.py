@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tracemalloc
 from codecs import BOM_UTF8
+from itertools import product
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mcp.shared.inbound import encode_header_value
+from msgspec.structs import replace
 
 from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, Batch, Call, Notification, Rejection
 from openapi_mcp_server.mcp.inbound import from_http as read_http
@@ -55,7 +58,9 @@ def modern(method: str, params: dict[str, object] | None = None, **changes: str 
     headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": method}
     if name := params.get("name") or params.get("uri"):
         headers["mcp_name"] = str(name)
-    sent = [(key.replace("_", "-").encode(), value.encode()) for key, value in (headers | changes).items() if value]
+    sent = [
+        (key.replace("_", "-").encode(), value.encode("latin-1")) for key, value in (headers | changes).items() if value
+    ]
     return read_http(sent, request(method, params))
 
 
@@ -108,6 +113,22 @@ def test_without_a_version_header_the_revision_is_the_last_that_had_none() -> No
 )
 def test_initialize_is_answered_in_a_revision_that_both_speak(requested: str, answered: str) -> None:
     assert legacy(request("initialize", {"protocolVersion": requested}), None).version == answered
+
+
+@pytest.mark.parametrize("header", ["2024-10-07", "2027-01-01", "DRAFT-2025-v2", ""])
+@pytest.mark.parametrize(("requested", "answered"), [("2025-06-18", "2025-06-18"), ("2027-01-01", "2025-11-25")])
+def test_initialize_is_negotiated_whatever_revision_its_header_names(
+    header: str, requested: str, answered: str
+) -> None:
+    """The clients of the Java SDK and others name the newest that they know, before anything is negotiated."""
+    call = legacy(request("initialize", {"protocolVersion": requested}), header)
+    assert isinstance(call, Call)
+    assert call.version == answered
+
+
+def test_a_header_that_claims_the_era_without_a_handshake_is_not_negotiated() -> None:
+    refused = legacy(request("initialize", {"protocolVersion": "2025-06-18"}), MODERN[0])
+    assert (refused.code, refused.status) == (-32602, 400)
 
 
 ENVELOPES = [
@@ -216,10 +237,29 @@ def test_an_id_comes_back_exactly(value: int | str) -> None:
     assert msgspec.json.decode(rejection.encode())["id"] == value
 
 
-def test_null_is_the_same_as_absent() -> None:
-    call = legacy(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null}}')
-    assert isinstance(call, Call)
-    assert call.arguments is None
+OPTIONAL = [  # the members that a request may leave out
+    *(("params", name) for name in ("arguments", "cursor")),
+    *(("_meta", name) for name in ("progressToken", "traceparent", "tracestate", LEVEL_KEY, "x/y")),
+    ("_meta", "io.modelcontextprotocol/clientInfo"),
+]
+
+
+@pytest.mark.parametrize("method", ["tools/call", "tools/list"])
+@pytest.mark.parametrize(
+    ("version", "place", "name"),
+    [*((version, *each) for version in SUPPORTED for each in OPTIONAL), *((old, "params", "_meta") for old in LEGACY)],
+)
+def test_null_is_the_same_as_absent(version: str, method: str, place: str, name: str) -> None:
+    """Clients whose serializer writes nulls send them for all that they leave out."""
+    meta = META if version in MODERN else {}
+    params = {"_meta": meta, **PARAMS.get(method, {})}
+    absent = read_line(request(method, params), version)
+    null = {"_meta": {**meta, name: None}} if place == "_meta" else {name: None}
+    assert isinstance(absent, Call)
+    assert replace(read_line(request(method, params | null), version), size=0) == replace(absent, size=0)
+
+
+def test_params_that_are_null_are_none() -> None:
     assert isinstance(legacy(b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}'), Call)
 
 
@@ -244,7 +284,7 @@ def test_a_malformed_cancellation_is_ignored(params: bytes) -> None:
 def test_an_unsupported_version_is_told_the_supported_ones(body: bytes) -> None:
     rejection = legacy(body, "2027-01-01")
     assert isinstance(rejection, Rejection)
-    assert (rejection.code, rejection.status) == (-32022, 400)
+    assert (rejection.code, rejection.status, rejection.message) == (-32022, 400, "Unsupported protocol version")
     assert rejection.data == {"supported": SUPPORTED, "requested": "2027-01-01"}
 
 
@@ -265,6 +305,10 @@ def test_of_an_unsupported_version_no_more_is_repeated_than_shows_which_it_is() 
         pytest.param(
             "tools/list", {"_meta": {**META, CAPABILITIES_KEY: 5}}, {}, -32602, 400, id="capabilities no object"
         ),
+        pytest.param(
+            "tools/list", {"_meta": {**META, CAPABILITIES_KEY: None}}, {}, -32602, 400, id="null capabilities"
+        ),
+        pytest.param("tools/list", {"_meta": {**META, VERSION_KEY: None}}, {}, -32602, 400, id="null version"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": None}, -32020, 400, id="no version header"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": "2025-11-25"}, -32020, 400, id="other version header"),
         pytest.param("tools/list", {"_meta": {**META, LEVEL_KEY: "loud"}}, {}, -32602, 400, id="no level of logs"),
@@ -277,6 +321,8 @@ def test_of_an_unsupported_version_no_more_is_repeated_than_shows_which_it_is() 
         pytest.param("resources/read", {}, {"mcp_name": "other"}, -32020, 400, id="other URI header"),
         pytest.param("tools/call", {}, {"mcp_name": "=?base64?bGlzdF9wZXRz!?="}, -32020, 400, id="broken base64"),
         pytest.param("tools/call", {}, {"mcp_name": "=?base64?/w==?="}, -32020, 400, id="base64 of no UTF-8"),
+        pytest.param("tools/call", {"name": "é"}, {"mcp_name": "é"}, -32020, 400, id="name not encoded"),
+        pytest.param("tools/call", {"name": "\xa0"}, {"mcp_name": "\xa0"}, -32020, 400, id="no-break space"),
         pytest.param("tools/call", {"name": None}, {}, -32602, 400, id="no name in params"),
         pytest.param("subscriptions/listen", {"notifications": None}, {}, -32602, 400, id="no filter"),
         pytest.param(
@@ -353,6 +399,26 @@ def test_a_modern_request_in_a_batch_is_refused_alone() -> None:
 def test_a_line_is_modern_by_its_meta_and_legacy_without() -> None:
     assert read_line(request("server/discover", {"_meta": META}), "2025-11-25").version == MODERN[0]
     assert read_line(request("tools/list"), "2025-06-18").version == "2025-06-18"
+
+
+def escaped(body: bytes) -> bytes:
+    """The same JSON with every character of its strings as an escape."""
+
+    def escape(found: re.Match[str]) -> str:
+        return '"' + "".join(f"\\u{ord(character):04x}" for character in json.loads(found[0])) + '"'
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"', escape, body.decode()).encode()
+
+
+@pytest.mark.parametrize("filler", ["", "x" * 12_000], ids=["small", "large"])
+@pytest.mark.parametrize(("version", "method"), [*product(LEGACY, LEGACY_METHODS), *product(MODERN, MODERN_METHODS)])
+def test_escapes_mean_nothing(version: str, method: str, filler: str) -> None:
+    """RFC 8259 section 7: any character may be escaped, so those of names and fixed words, too."""
+    meta = {**(META if version in MODERN else {}), "progressToken": "p", "traceparent": "t", "é/x": filler}
+    body = request(method, {**PARAMS.get(method, {}), "_meta": meta}, id="é")
+    plain, other = read_line(body, version), read_line(escaped(body), version)
+    assert isinstance(other, Call)
+    assert replace(other, size=0, arguments=None) == replace(plain, size=0, arguments=None)
 
 
 def test_a_line_needs_no_headers() -> None:

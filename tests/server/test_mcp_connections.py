@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.server.posts import LAST_BODY_SECONDS
+from openapi_mcp_server.server.posts import BODY_BYTES, LAST_BODY_SECONDS
 from openapi_mcp_server.server.principals.pauses import Pauses
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
 from served import VISITORS, endpoint, served
@@ -109,6 +109,47 @@ def test_a_body_that_is_too_large_is_refused_unread() -> None:
         received = await until(stream, b"}}")
         assert received.startswith(b"HTTP/1.1 413 ")
         assert await stream.receive_some() == b""
+
+    connected(gateway(ScriptedApi()), use)
+
+
+CHUNKED = (
+    b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+
+
+def in_chunks(size: int, length: int, extension: bytes = b"") -> bytes:
+    """A ping of this length in chunks of this size."""
+    body = memoryview(PING.ljust(length))
+    parts = [body[start : start + size] for start in range(0, length, size)]
+    return CHUNKED + b"".join([b"%x%b\r\n%b\r\n" % (len(part), extension, part) for part in parts]) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        *((in_chunks(size, BODY_BYTES), 200) for size in (256, 257, 1000, 65_535, 65_536, BODY_BYTES)),
+        (in_chunks(1, 16_384), 200),
+        (in_chunks(1, 16_384, b';a="b";c'), 200),
+        (in_chunks(1, BODY_BYTES), 413),
+        (in_chunks(16, BODY_BYTES), 413),
+        (in_chunks(65_536, BODY_BYTES + 1), 413),
+    ],
+    ids=["256", "257", "1,000", "65,535", "65,536", "whole", "single", "extended", "crumbs", "scraps", "too long"],
+)
+def test_a_body_may_come_in_chunks_of_256_bytes_however_they_are_read(sent: bytes, status: int) -> None:
+    """RFC 9112 section 7.1: how a body is cut means nothing, as long as it is not cut into crumbs."""
+
+    async def use(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(sending, stream)
+            assert (await until(stream, b"}")).startswith(b"HTTP/1.1 %d " % status)
+            tasks.cancel_scope.cancel()
+
+    async def sending(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):  # the rest of a body that is refused is not read for long
+            await stream.send_all(sent)
 
     connected(gateway(ScriptedApi()), use)
 

@@ -217,6 +217,43 @@ def test_a_batch_is_taken_once_its_revision_is_negotiated() -> None:
     converse(use)
 
 
+def batch(*messages: bytes) -> bytes:
+    return b"[" + b",".join(message.strip() for message in messages) + b"]\n"
+
+
+def ready() -> bytes:
+    return b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+
+
+@pytest.mark.parametrize("asked", [[], [line("ping", 3)]], ids=["alone", "beside a call"])
+def test_a_notification_in_a_batch_is_heard_as_one_by_itself(asked: list[bytes]) -> None:
+    """2025-03-26, Base Protocol, Batching: whoever takes the revision takes batches of requests and notifications."""
+    silence = Silence()
+    built = gateway(ScriptedApi(silence))
+
+    async def main() -> None:
+        client = Client(built)
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.serve)
+                await client.say(line("initialize", 1, protocolVersion="2025-03-26"), call("a"))
+                await client.hear()
+                await silence.reached.wait()
+                await client.say(batch(ready(), *asked, cancel("a")))
+                assert [await client.hear() for _ in asked] == [
+                    [{"jsonrpc": "2.0", "id": 3, "result": {}}] for _ in asked
+                ]
+                await silence.cancelled.wait()
+                await client.say(line("ping", 2))
+                assert (await client.hear())["id"] == 2
+                built.lists_changed()
+                assert (await client.hear())["method"] == "notifications/tools/list_changed"
+                client.end()
+        client.close()
+
+    trio.run(main)
+
+
 def test_calls_in_flight_are_bounded() -> None:
     silence = Silence()
 

@@ -106,9 +106,14 @@ Message = Call | Notification | Rejection
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A batch of messages, at revision 2025-03-26 only; never empty."""
+    """A batch of messages, at revision 2025-03-26 only."""
 
     messages: tuple[Message, ...]
+
+    def parted(self) -> tuple[list[Notification], Batch]:
+        """Its notifications, which are heard at once, and the rest, which may be empty."""
+        heard = [each for each in self.messages if isinstance(each, Notification)]
+        return heard, Batch(tuple([each for each in self.messages if not isinstance(each, Notification)]))
 
 
 def from_http(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | Batch:
@@ -187,7 +192,7 @@ def _message(fields: Fields, size: int, carrier: _Carrier) -> Message:
         method = _method(fields)
         if request_id is None:
             return _notification(method, fields, carrier)
-        return _call(request_id, method, object_fields(present(fields.get("params")), "params"), size, carrier)
+        return _call(request_id, method, object_fields(fields.get("params"), "params"), size, carrier)
     except BadMessage as refused:
         return _rejection(refused, request_id, carrier)
 
@@ -197,7 +202,8 @@ def _is_response(fields: Fields) -> bool:
 
 
 def _method(fields: Fields) -> str:
-    if "jsonrpc" not in fields or bytes(fields["jsonrpc"]) != b'"2.0"':
+    said = fields.get("jsonrpc", _NULL)
+    if bytes(said) != b'"2.0"' and string_or_empty(said) != "2.0":  # escapes mean nothing
         raise BadMessage(INVALID_REQUEST, 'jsonrpc must be "2.0"')
     return string(fields.get("method", _NULL), "method", INVALID_REQUEST)
 
@@ -217,7 +223,7 @@ def _notification(method: str, fields: Fields, carrier: _Carrier) -> Notificatio
 
 def _call(request_id: RequestId, method: str, params: Fields, size: int, carrier: _Carrier) -> Call:
     meta = object_fields(params.get("_meta"), "params._meta")
-    version = _version(meta, carrier)
+    version = _version(method, meta, carrier)
     if is_modern(version):
         _check_modern(method, meta, carrier)
     known = methods(version).get(method)
@@ -251,13 +257,17 @@ def _completing(params: Fields) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode({name: params[name] for name in ("ref", "argument")}))
 
 
-def _version(meta: Fields, carrier: _Carrier) -> str:
-    """The revision of this request. Header and body are compared first: who contradicts himself is told so."""
-    claimed = None
-    if (raw := meta.get(_PROTOCOL_VERSION)) is not None:
-        claimed = string(raw, f"params._meta[{_PROTOCOL_VERSION!r}]")
-    if claimed is None:
+def _version(method: str, meta: Fields, carrier: _Carrier) -> str:
+    """The revision of this request. Header and body are compared first: who contradicts himself is told so.
+
+    A handshake asks for its revision in ``params``. The header is for the requests after it (2025-11-25, Lifecycle,
+    Version Negotiation), but clients name their newest revision in it from the start.
+    """
+    if (raw := meta.get(_PROTOCOL_VERSION)) is None:
+        if carrier.version in SUPPORTED or method == "initialize":
+            return carrier.version
         return _check_supported(carrier.version)
+    claimed = string(raw, f"params._meta[{_PROTOCOL_VERSION!r}]")
     if carrier.routing is not None and carrier.routing.get(_VERSION_HEADER) != claimed:
         raise BadMessage(HEADER_MISMATCH, f"the header MCP-Protocol-Version must repeat _meta[{_PROTOCOL_VERSION!r}]")
     return _check_supported(claimed)
@@ -266,14 +276,15 @@ def _version(meta: Fields, carrier: _Carrier) -> str:
 def _check_supported(version: str) -> str:
     if version not in SUPPORTED:
         data = {"supported": SUPPORTED, "requested": version[:SHOWN_CHARACTERS]}
-        raise BadMessage(UNSUPPORTED_VERSION, "unsupported protocol version", data)
+        # with the capital letter of the specification's example, by which some clients know it
+        raise BadMessage(UNSUPPORTED_VERSION, "Unsupported protocol version", data)
     return version
 
 
 def _check_modern(method: str, meta: Fields, carrier: _Carrier) -> None:
     """Checks what each request of 2026-07-28 carries (basic, Per-request protocol fields; Streamable HTTP, Headers)."""
     for key in (_PROTOCOL_VERSION, _CLIENT_CAPABILITIES):
-        if key not in meta:
+        if present(meta.get(key)) is None:
             raise BadMessage(INVALID_PARAMS, f"params._meta must carry {key!r}")
     object_fields(meta[_CLIENT_CAPABILITIES], f"params._meta[{_CLIENT_CAPABILITIES!r}]")
     if (level := present(meta.get(_LOG_LEVEL))) is not None:  # SHOULD be refused (2026-07-28, Logging, Error Handling)
@@ -289,7 +300,10 @@ def _check_name(name: str, carrier: _Carrier) -> None:
 
 
 def _unwrapped(value: str) -> str | None:
-    """A header's value with the base64 sentinel taken off (2026-07-28, Value Encoding); None if that is malformed."""
+    """A header's value with the base64 sentinel taken off (2026-07-28, Value Encoding). None if that is malformed, or
+    if a character had to be encoded (Server Validation)."""
+    if not value.isascii():
+        return None
     if not (value.startswith("=?base64?") and value.endswith("?=") and len(value) >= len("=?base64??=")):
         return value
     try:

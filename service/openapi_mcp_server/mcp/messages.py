@@ -32,6 +32,11 @@ HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
 """These two are of 2026-07-28 (basic, Error Codes)."""
 
+_SEPARATORS = {"\x85".encode(): rb"\u0085", "\u2028".encode(): rb"\u2028", "\u2029".encode(): rb"\u2029"}
+"""Characters that end no line of server-sent events or of stdio (2026-07-28, stdio; WHATWG HTML section 9.2.6), but do
+for clients that split by Python's ``str.splitlines`` (httpx-sse before 0.4.2) or by Node's ``readline``. Such a client
+would lose the answer and wait for it. JSON may have them as they are (RFC 8259 section 7), and as escapes as well."""
+
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 """Key in a result's ``_meta`` by which a server of 2026-07-28 says who it is."""
 
@@ -177,7 +182,7 @@ def own_size(pieces: Pieces) -> int:
 
 def error_response(request_id: RequestId | None, code: int, message: str, data: ErrorData = msgspec.UNSET) -> bytes:
     """A JSON-RPC error; the id is null where it could not be read (JSON-RPC 2.0 section 5)."""
-    return _encode(_Failure(id=request_id, error=_Error(code=code, message=message, data=data)))
+    return one_line(_encode(_Failure(id=request_id, error=_Error(code=code, message=message, data=data))))
 
 
 def progress(token: RequestId, seconds: int, message: str) -> bytes:
@@ -186,8 +191,17 @@ def progress(token: RequestId, seconds: int, message: str) -> bytes:
 
 
 def one_line(json: bytes) -> bytes:
-    """The same JSON without newlines; they can only be white space, since strings escape them."""
-    return msgspec.json.format(json, indent=-1) if b"\n" in json or b"\r" in json else json
+    """The same JSON in a single line, for every reader of lines. Newlines can only be white space, since strings escape
+    them."""
+    if b"\n" in json or b"\r" in json:
+        json = msgspec.json.format(json, indent=-1)
+    return json if json.isascii() else _without_separators(json)
+
+
+def _without_separators(json: bytes) -> bytes:
+    for separator, escape in _SEPARATORS.items():
+        json = json.replace(separator, escape)
+    return json
 
 
 class _Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

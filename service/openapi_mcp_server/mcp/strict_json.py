@@ -198,7 +198,7 @@ def string_or_empty(raw: msgspec.Raw | None) -> str:
 
 
 def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
-    """The fields of an object in ``params``; none where it is left out."""
+    """The fields of an object in ``params``; none where it is left out or null."""
     if raw is None:
         return {}
     try:
@@ -208,6 +208,8 @@ def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
             make_way()
         fields = _fields.decode(raw)
     except msgspec.ValidationError:
+        if present(raw) is None:
+            return {}
         raise BadMessage(INVALID_PARAMS, f"{place} must be an object") from None
     _refuse_equal_keys(bytes(raw), fields)
     return fields

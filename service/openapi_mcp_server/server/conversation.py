@@ -83,10 +83,20 @@ class Conversation:
             case Call():
                 await self._answer(message, beside, hold)
             case Batch():
-                calls = len(message.messages)
-                self._start(calls, None, hold, lambda: self._gateway.answer_all(message, self._transport, beside, hold))
+                self._take_all(message, beside, hold)
             case _:
                 assert_never(message)
+
+    def _take_all(self, batch: Batch, beside: Carrier, hold: Hold) -> None:
+        """A batch means the same as its messages one by one (2025-03-26, Base Protocol, Batching)."""
+        heard, asked = batch.parted()
+        for notification in heard:
+            self._hear(notification)
+        if not asked.messages:
+            hold.close()
+            return
+        answer = self._gateway.answer_all
+        self._start(len(asked.messages), None, hold, lambda: answer(asked, self._transport, beside, hold))
 
     def cancel(self) -> None:
         """Cancels everything: the client has left."""

@@ -144,6 +144,27 @@ def test_a_call_that_is_cancelled_while_it_waits_is_never_carried_out():
     run(use, gateway(api))
 
 
+@pytest.mark.parametrize("beside", [b"", b',{"jsonrpc":"2.0","id":99,"method":"ping"}'], ids=["alone", "beside a call"])
+def test_a_cancel_in_a_batch_is_heard_though_the_batch_waits(beside: bytes):
+    held = Held()
+    api = ScriptedApi(held)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        await session.post(request("initialize", 0, {"protocolVersion": "2025-03-26"}))
+        await session.message()
+        for number in range(1, CALLS + 3):
+            await session.call(number, number)
+        await session.post(b"[%b%b]" % (CANCEL % (CALLS + 1), beside))
+        held.released.set()
+        answered = [await session.message() for _ in range(CALLS + 1 + bool(beside))]
+        ids = {each["id"] for one in answered for each in (one if isinstance(one, list) else [one])}
+        assert ids == {*range(1, CALLS + 1), CALLS + 2, *([99] if beside else [])}
+        assert f"/pets/{CALLS + 1}" not in paths(api)
+
+    run(use, gateway(api))
+
+
 def test_a_call_that_has_waited_for_too_long_is_refused_instead_of_carried_out_late():
     held = Held()
     api = ScriptedApi(held)

@@ -24,6 +24,7 @@ from openapi_mcp_server.mcp.messages import (
     TextContent,
     ToolResult,
     error_response,
+    one_line,
     size,
 )
 
@@ -133,7 +134,7 @@ def _cut(message: _Members, length: int, limit: int) -> bytes:
     if "structuredContent" in result:
         changed["structuredContent"] = _undocumented(note)
     meta = msgspec.json.decode(result.get("_meta", b"{}"))
-    return msgspec.json.encode(message | {"result": result | changed | {"_meta": meta | {TRUNCATED: True}}})
+    return one_line(msgspec.json.encode(message | {"result": result | changed | {"_meta": meta | {TRUNCATED: True}}}))
 
 
 def _said(length: int, limit: int) -> str:

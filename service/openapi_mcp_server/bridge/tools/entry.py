@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.schemas.edits import encode
 from openapi_mcp_server.bridge.tools.api import Api
 from openapi_mcp_server.bridge.tools.overrides import Overrides
 from openapi_mcp_server.bridge.tools.tool_inputs import ToolInputs
-from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+from openapi_mcp_server.mcp.messages import Annotations, ToolEntry, one_line
 from openapi_mcp_server.openapi.model import Operation
 
 DIGEST = "openapi-mcp-server/digest"
@@ -86,7 +86,7 @@ def encoded_entry(  # noqa: PLR0913, PLR0917 - the members of an entry
         outputSchema=output.schema if output else msgspec.UNSET,
         annotations=hinted,
     )
-    told = encode(entry)
+    told = one_line(encode(entry))
     digest = hashlib.sha256(told).hexdigest()[:16]
     return msgspec.Raw(told[:-1] + b',"_meta":%b}' % encode({DIGEST: digest, **size})), digest
 

@@ -83,6 +83,13 @@ class Session:
 
     async def take(self, message: Message | Batch, size: int, beside: Carrier, hold: Hold) -> None:
         """``size`` is the message's in bytes; its ``hold`` is closed when it is answered."""
+        if isinstance(message, Batch):
+            heard, message = message.parted()
+            for notification in heard:  # now, also if the calls have to wait
+                await self._hear(notification)
+            if not message.messages:
+                hold.close()
+                return
         if isinstance(message, Notification):
             await self._hear(message)
             hold.close()
