@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import assert_never
 from urllib.parse import unquote_plus
@@ -11,6 +12,11 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.auth import KeyLocation
+
+_OF_A_SECRET = re.compile("key|token|secret|passw|pwd|auth|credential|signature|session|jwt", re.IGNORECASE)
+"""Names of headers and parameters whose values are credentials. Others are words of ordinary answers: a version, a
+media type, a tenant."""
+_OF_ADDRESSES = str.maketrans("+/", "-_")
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +53,22 @@ def put(request: HttpRequest, piece: Piece) -> HttpRequest:
 def with_secrets(request: HttpRequest, *secrets: str) -> HttpRequest:
     """The request, of which these values are known to be secret."""
     return msgspec.structs.replace(request, secrets=(*request.secrets, *secrets))
+
+
+def secrets_of(name: str, value: str) -> tuple[str, ...]:
+    """The secrets in a header, a parameter or a cookie of this name; empty if the name says that it has none."""
+    if name.lower() == "cookie":
+        return tuple(pair.partition("=")[2].strip() for pair in value.split(";"))
+    if _OF_A_SECRET.search(name) is None:
+        return ()
+    return (value, *(spelt for word in value.split() for spelt in base64_spellings(word)))
+
+
+def base64_spellings(text: str) -> tuple[str, ...]:
+    """A text in base64 as an API may repeat it: with the alphabet of addresses, and without padding (RFC 4648 sections
+    3.2 and 5)."""
+    both = (text, text.translate(_OF_ADDRESSES))
+    return tuple(dict.fromkeys((*both, *(each.rstrip("=") for each in both))))
 
 
 def with_header(request: HttpRequest, name: str, text: str) -> HttpRequest:

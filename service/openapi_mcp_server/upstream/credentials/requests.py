@@ -20,7 +20,14 @@ from openapi_mcp_server.grammar import is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
-from openapi_mcp_server.upstream.credentials.placing import Piece, put, query_name, with_header, with_secrets
+from openapi_mcp_server.upstream.credentials.placing import (
+    Piece,
+    put,
+    query_name,
+    secrets_of,
+    with_header,
+    with_secrets,
+)
 from openapi_mcp_server.upstream.retries import LEAST_SECONDS
 
 SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
@@ -137,7 +144,8 @@ def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -
             raise CredentialError(
                 f"the header {each.source} has a value that cannot be passed on to {api}", client=True
             )
-        request = with_header(request, each.name, value)
+        secrets = secrets_of(each.name, value) or secrets_of(each.source, value)
+        request = with_secrets(with_header(request, each.name, value), *secrets)
     return request
 
 
