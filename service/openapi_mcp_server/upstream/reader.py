@@ -233,6 +233,6 @@ def inflater(content_encoding: str, name: str = "the answer") -> Inflater | None
 
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _OTHER_CODINGS = frozenset({"aes128gcm", "br", "bzip2", "compress", "dcb", "dcz", "exi", "pack200-gzip", "zstd"})
-"""Those of the registry of RFC 9110 section 16.6.1 that are not read, and bzip2, which some programs send."""
+"""Names of the registry of RFC 9110 section 16.6.1 that are not read, and bzip2, which some programs send."""
 _NO_CODINGS = frozenset({"identity", "utf-8", "utf8", "none"})
 """The last three are not in RFC 9110. Programs send them and mean the charset, or nothing."""

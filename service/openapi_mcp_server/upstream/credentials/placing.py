@@ -10,7 +10,9 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.withheld import readings
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.grammar import as_variable
 from openapi_mcp_server.settings.auth import KeyLocation
 
 _OF_A_SECRET = re.compile("key|token|secret|passw|pwd|auth|credential|signature|session|jwt", re.IGNORECASE)
@@ -76,9 +78,9 @@ def with_header(request: HttpRequest, name: str, text: str) -> HttpRequest:
     return msgspec.structs.replace(request, headers=headers)
 
 
-def query_name(piece: str) -> str:
-    """The name in a piece of a query, decoded."""
-    return unquote_plus(piece.partition("=")[0])
+def names_in(piece: str) -> frozenset[str]:
+    """The name in a piece of a query or in a cookie, decoded, as different servers read it."""
+    return frozenset(readings([unquote_plus(piece.partition("=")[0])]))
 
 
 def require(fits: Callable[[str], object], value: str, setting: str, api: str) -> None:
@@ -88,12 +90,14 @@ def require(fits: Callable[[str], object], value: str, setting: str, api: str) -
 
 
 def _without_header(request: HttpRequest, name: str) -> list[tuple[str, str]]:
-    return [header for header in request.headers if header[0].lower() != name.lower()]
+    own = as_variable(name)
+    return [header for header in request.headers if as_variable(header[0]) != own]
 
 
 def _query(request: HttpRequest, piece: Piece) -> str:
     pieces = request.query.split("&") if request.query else []
-    kept = [each for each in pieces if query_name(each) != piece.name]
+    own = names_in(piece.text)
+    kept = [each for each in pieces if own.isdisjoint(names_in(each))]
     return "&".join((*kept, piece.text))
 
 
@@ -101,5 +105,6 @@ def _with_cookie(request: HttpRequest, piece: Piece) -> tuple[tuple[str, str], .
     """One Cookie header (RFC 6265 section 5.4) with the key last."""
     sent = [value for name, value in request.headers if name.lower() == "cookie"]
     cookies = [cookie.strip() for value in sent for cookie in value.split(";")]
-    kept = [cookie for cookie in cookies if cookie.partition("=")[0].strip() != piece.name]
+    own = names_in(piece.name)
+    kept = [cookie for cookie in cookies if own.isdisjoint(names_in(cookie))]
     return (*_without_header(request, "cookie"), ("Cookie", "; ".join((*kept, piece.text))))

@@ -6,7 +6,7 @@ more (its own data, higher limits), and the operator has configured them for use
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 import anyio
@@ -16,14 +16,14 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import CredentialError
-from openapi_mcp_server.grammar import is_obsolete_field_value
+from openapi_mcp_server.grammar import as_variable, is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
 from openapi_mcp_server.upstream.credentials.placing import (
     Piece,
+    names_in,
     put,
-    query_name,
     secrets_of,
     with_header,
     with_secrets,
@@ -121,15 +121,20 @@ def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
 
 def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> HttpRequest:
     """They replace arguments, but nothing of the document itself, such as ``own_query``."""
-    headers, query = {name.lower() for name, _ in request.headers}, request.query
+    headers, query = {as_variable(name) for name, _ in request.headers}, request.query
     if fixed.query:
-        own = {query_name(piece) for piece in own_query.split("&")}
-        won = {name: piece for name, piece in fixed.query if name not in own}
-        left = [piece for piece in query.split("&") if piece and query_name(piece) not in won]
-        query = "&".join((*left, *won.values()))
-    more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
+        own = _names_in(own_query.split("&"))
+        won = [piece for _, piece in fixed.query if own.isdisjoint(names_in(piece))]
+        names = _names_in(won)
+        left = [piece for piece in query.split("&") if piece and names.isdisjoint(names_in(piece))]
+        query = "&".join((*left, *won))
+    more = tuple(each for each in fixed.headers if as_variable(each[0]) not in headers)
     request = with_secrets(request, *fixed.secrets)
     return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
+
+
+def _names_in(pieces: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*map(names_in, pieces))
 
 
 def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
