@@ -11,6 +11,7 @@ from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.login import Web
+from openapi_mcp_server.upstream.credentials.placing import secrets_of
 from openapi_mcp_server.upstream.credentials.requests import Credentials, FixedValues, Kit, with_fixed
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
 from openapi_mcp_server.upstream.sockets import TcpDialler
@@ -187,3 +188,9 @@ def test_no_argument_stands_beside_a_fixed_value_under_a_name_that_some_server_r
     assert sent.query == "other=1&tenant_id=ours"
     documented = with_fixed(request("tenant.id=theirs", ("x_tenant", "theirs")), fixed, "tenant.id=theirs")
     assert (documented.query, documented.headers) == ("tenant.id=theirs", (("x_tenant", "theirs"),))
+
+
+def test_a_client_cannot_make_the_server_look_for_any_number_of_secrets() -> None:
+    many = "; ".join(f"n{number}=value-{number:04}" for number in range(1_000))
+    assert max(len(secrets_of(name, many)) for name in ("Cookie", "X-Token")) <= 81
+    assert many in secrets_of("X-Token", many)

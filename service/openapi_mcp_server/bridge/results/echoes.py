@@ -50,6 +50,9 @@ _CHARSETS = (
     *("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"),
 )
 """Charsets of bodies in which a credential outside ASCII may be written."""
+_LONGEST = 256
+"""Characters of a credential that is sought in other charsets than UTF-8. Longer ones are tokens and keys in ASCII, or
+made up by a client to keep the server busy."""
 _LOST = re.compile("[?\ufffd]")
 """The signs in place of a character that an API could not read."""
 
@@ -169,7 +172,7 @@ def _readings(secret: str) -> Iterator[str]:
     """The secret, and what an API may have read in its place: one that takes UTF-8 for Latin-1, one that takes Latin-1
     for UTF-8, and one that knows ASCII alone."""
     yield secret
-    if not secret.isascii():
+    if not secret.isascii() and len(secret) <= _LONGEST:
         octets = secret.encode("utf-8", "replace")
         wrong = [octets.decode(charset, errors) for charset in ("latin-1", "cp1252") for errors in ("replace", "ignore")]
         wrong += [secret.encode("latin-1", "replace").decode("utf-8", "replace")]
@@ -181,7 +184,8 @@ def _readings(secret: str) -> Iterator[str]:
 def _written(text: str) -> Iterator[bytes]:
     """A text in the charsets of bodies; markup has references for the characters that its charset lacks."""
     yield text.encode("utf-8", "replace")
-    if not text.isascii():
+    yield text.encode("latin-1", "xmlcharrefreplace")  # as a header has it
+    if not text.isascii() and len(text) <= _LONGEST:
         yield from (text.encode(charset, "xmlcharrefreplace") for charset in _CHARSETS)
 
 

@@ -18,6 +18,8 @@ from openapi_mcp_server.settings.auth import KeyLocation
 _OF_A_SECRET = re.compile("key|token|secret|passw|pwd|auth|credential|signature|session|jwt", re.IGNORECASE)
 """Names of headers and parameters whose values are credentials. Others are words of ordinary answers: a version, a
 media type, a tenant."""
+_MOST_PARTS = 20
+"""The most words or cookies of one header that are looked for one by one: a client may send any number."""
 _OF_ADDRESSES = str.maketrans("+/", "-_")
 
 
@@ -60,10 +62,10 @@ def with_secrets(request: HttpRequest, *secrets: str) -> HttpRequest:
 def secrets_of(name: str, value: str) -> tuple[str, ...]:
     """The secrets in a header, a parameter or a cookie of this name; empty if the name says that it has none."""
     if name.lower() == "cookie":
-        return tuple(pair.partition("=")[2].strip() for pair in value.split(";"))
+        return tuple(pair.partition("=")[2].strip() for pair in value.split(";")[:_MOST_PARTS])
     if _OF_A_SECRET.search(name) is None:
         return ()
-    return (value, *(spelt for word in value.split() for spelt in base64_spellings(word)))
+    return (value, *(spelt for word in value.split()[:_MOST_PARTS] for spelt in base64_spellings(word)))
 
 
 def base64_spellings(text: str) -> tuple[str, ...]:
