@@ -125,7 +125,11 @@ def test_fixed_values_that_are_credentials_are_hidden_in_a_failure_and_others_ar
 
 
 def test_a_callers_own_credentials_are_hidden_in_a_failure_and_other_headers_are_not(api: Recording) -> None:
-    own = {"x-user-token": "u/0123456789", "x-renamed": "Bearer c-0123456789", "cookie": "sid=c0okie-01234; lang=german-de"}
+    own = {
+        "x-user-token": "u/0123456789",
+        "x-renamed": "Bearer c-0123456789",
+        "cookie": "sid=c0okie-01234; lang=german-de",
+    }
     forwarded = "X-User-Token, X-Api-Key=X-Renamed, Cookie, X-Tenant"
     api.answers = with_document(document(), lambda asked: (400, {}, msgspec.json.encode(asked.headers)))
     with started(**settings(api, FORWARD_HEADERS=forwarded)) as server:
@@ -140,7 +144,7 @@ def test_name_and_password_are_hidden_in_every_spelling_of_base64(api: Recording
         return 401, {}, spell(asked.headers["authorization"].removeprefix("Basic ")).encode()
 
     api.answers = with_document(document(), refused)
-    password = "pass>>>w0rd~~~"  # noqa: S105 - which has a plus and padding in base64
+    password = "pass>>>w0rd~~~"
     with started(**settings(api, AUTH_TYPE="basic", AUTH_USERNAME="me", AUTH_PASSWORD=password)) as server:
         said = str(result(server.url))
     assert "[redacted]" in said

@@ -208,7 +208,9 @@ def test_a_secret_in_any_characters_is_hidden_in_any_spelling(secret: str, spell
 )
 def test_a_secret_is_hidden_in_the_charset_of_the_answer(secret: str, charset: str) -> None:
     said = answer(f"no key {secret}!".encode(charset), f"text/plain; charset={charset}", status=400)
-    assert not set("".join(texts(render(tool(), without_secrets(said, (secret,)))))) & (set(secret) - set(string.printable))
+    assert not set("".join(texts(render(tool(), without_secrets(said, (secret,)))))) & (
+        set(secret) - set(string.printable)
+    )
 
 
 @pytest.mark.parametrize("lost", ["Z?rich-Geheim-7!", "Z??rich-Geheim-7!", "Z\ufffdrich-Geheim-7!", "Zrich-Geheim-7!"])

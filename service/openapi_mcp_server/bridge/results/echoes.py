@@ -11,7 +11,7 @@ credential is found in any mixture of JSON, addresses and markup, however deep t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from html.entities import html5
 
@@ -42,7 +42,6 @@ _ESCAPE = re.compile(
 writes ``&#x3D;`` for the ``=`` of base64, Go's templates ``&#43;`` for its ``+``. ``old`` is of JavaScript's `escape`,
 ``pair`` the two halves of a character beyond the first 65,536, which JSON escapes one by one. Each repetition has a
 bound, so that a text is searched in linear time."""
-_CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _CHARSETS = (
     *(f"cp{number}" for number in (*range(1250, 1259), 874)),
     *(f"iso-8859-{number}" for number in (*range(1, 12), *range(13, 17))),
@@ -131,31 +130,31 @@ def _origins(text: bytes) -> list[int]:
 
 
 def _meant(escape: re.Match[bytes]) -> bytes:
-    kind, written = escape.lastgroup, escape[escape.lastgroup or 0]
-    match kind:
-        case "octet" | "byte":
-            return bytes([int(written, 16)])
-        case "octal":
-            return bytes([int(written, 8)])
-        case "unit" | "old" | "point" | "long" | "hex":
-            return _character(int(written, 16)) or escape[0]
-        case "decimal":
-            return _character(int(written)) or escape[0]
-        case "name":
-            return html5.get(f"{written.decode()};", "").encode() or escape[0]
-        case "sign":
-            return written
-        case "control":
-            return _CONTROLS[written]
-        case "pair":
-            return written.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
-        case _:
-            return b""
+    kind = escape.lastgroup
+    return b"" if kind is None else _MEANINGS[kind](escape[kind]) or escape[0]
 
 
 def _character(number: int) -> bytes:
     """Empty if there is none."""
     return chr(number).encode("utf-8", "surrogatepass") if number <= 0x10FFFF else b""
+
+
+def _by_units(halves: bytes) -> bytes:
+    """A character from its two halves of a pair, each in UTF-8."""
+    return halves.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
+
+
+_MEANINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    **dict.fromkeys(("octet", "byte"), lambda written: bytes([int(written, 16)])),
+    "octal": lambda written: bytes([int(written, 8)]),
+    **dict.fromkeys(("unit", "old", "point", "long", "hex"), lambda written: _character(int(written, 16))),
+    "decimal": lambda written: _character(int(written)),
+    "name": lambda written: html5.get(f"{written.decode()};", "").encode(),
+    "sign": lambda written: written,
+    "control": {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}.__getitem__,
+    "pair": _by_units,
+}
+"""The characters of each kind of escape, in UTF-8 or as octets; empty if it means none."""
 
 
 @lru_cache(maxsize=128)
@@ -174,7 +173,9 @@ def _readings(secret: str) -> Iterator[str]:
     yield secret
     if not secret.isascii() and len(secret) <= _LONGEST:
         octets = secret.encode("utf-8", "replace")
-        wrong = [octets.decode(charset, errors) for charset in ("latin-1", "cp1252") for errors in ("replace", "ignore")]
+        wrong = [
+            octets.decode(charset, errors) for charset in ("latin-1", "cp1252") for errors in ("replace", "ignore")
+        ]
         wrong += [secret.encode("latin-1", "replace").decode("utf-8", "replace")]
         wrong += [octets.decode("ascii", "replace"), octets.decode("ascii", "replace").replace("\ufffd", "?")]
         wrong += [secret.encode("ascii", errors).decode() for errors in ("replace", "ignore")]

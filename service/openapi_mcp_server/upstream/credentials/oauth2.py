@@ -16,8 +16,8 @@ from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.settings.auth import Auth
-from openapi_mcp_server.upstream.credentials.placing import base64_spellings
 from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, json_object, words
+from openapi_mcp_server.upstream.credentials.placing import base64_spellings
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Token, TokenLogin
 from openapi_mcp_server.upstream.retries import retry_after
 from openapi_mcp_server.upstream.turns import TaskTurns
