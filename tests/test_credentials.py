@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin
@@ -122,6 +122,33 @@ def test_fixed_values_that_are_credentials_are_hidden_in_a_failure_and_others_ar
             said = str(result(one.url))
     assert [value for value in (*secret.values(), basic, "0123456789") if value in said] == []
     assert [value for value in (*plain.values(), "eu-central-1") if value not in said] == []
+
+
+def test_a_callers_own_credentials_are_hidden_in_a_failure_and_other_headers_are_not(api: Recording) -> None:
+    own = {
+        "x-user-token": "u/0123456789",
+        "x-renamed": "Bearer c-0123456789",
+        "cookie": "sid=c0okie-01234; lang=german-de",
+    }
+    forwarded = "X-User-Token, X-Api-Key=X-Renamed, Cookie, X-Tenant"
+    api.answers = with_document(document(), lambda asked: (400, {}, msgspec.json.encode(asked.headers)))
+    with started(**settings(api, FORWARD_HEADERS=forwarded)) as server:
+        said = str(result(server.url, **own, **{"x-tenant": "acme-corporation"}))
+    assert "acme-corporation" in said
+    assert [value for value in ("0123456789", "c0okie-01234", "german-de") if value in said] == []
+
+
+@pytest.mark.parametrize("spell", [str, lambda pair: pair.rstrip("="), lambda pair: pair.replace("+", "-").rstrip("=")])
+def test_name_and_password_are_hidden_in_every_spelling_of_base64(api: Recording, spell: Callable[[str], str]) -> None:
+    def refused(asked: Asked) -> Answer:
+        return 401, {}, spell(asked.headers["authorization"].removeprefix("Basic ")).encode()
+
+    api.answers = with_document(document(), refused)
+    password = "pass>>>w0rd~~~"
+    with started(**settings(api, AUTH_TYPE="basic", AUTH_USERNAME="me", AUTH_PASSWORD=password)) as server:
+        said = str(result(server.url))
+    assert "[redacted]" in said
+    assert spell(base64.b64encode(f"me:{password}".encode()).decode())[:16] not in said
 
 
 # Secrets in files

@@ -17,11 +17,18 @@ is_field_value = re.compile(r"[!-~](?:[ -~]*[!-~])?|").fullmatch
 """RFC 9110 section 5.5 without obs-text and tabs; white space around a value is not part of it."""
 is_obsolete_field_value = re.compile(r"[!-~\x80-\xff]+(?:[ \t]+[!-~\x80-\xff]+)*").fullmatch
 """The same with obs-text and tabs, which senders ought not to make: for the operator's own credentials alone."""
+
 FIELD_NAME = TOKEN.encode() + b"+"
 """`TOKEN` in bytes, of which nothing is given back, for patterns of whole heads."""
 _FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
 is_cookie_value = re.compile(r"[!#-+\--:<-\[\]-~]*").fullmatch
 """RFC 6265 section 4.1.1, cookie-octet."""
+
+
+def as_variable(name: str) -> str:
+    """Equal for names of headers of which CGI makes one variable (RFC 3875 section 4.1.18), and so do WSGI and PHP: to
+    them ``X_Api_Key`` is ``X-Api-Key``."""
+    return name.lower().replace("_", "-")
 
 
 def any_number_of(pattern: str) -> str:

@@ -209,8 +209,11 @@ ME = ("GET /users/me", "GET /users/{id}", "DELETE /users/me", "DELETE /users/{id
 CROSSINGS = [
     *((ME, ["/users/me"], "GET /users/{id}", [value], True) for value in (
         "me", "ME", "Me", "%6de", "%256de", "me/", "me;x=1", "me?x=1", "/me", "me\\",
+        "me.json", "ME%2eXML", "me.html;x",
     )),
-    *((ME, ["/users/me"], "GET /users/{id}", [value], False) for value in ("7", "men", "me.", "m", "me e", "mé")),
+    *((ME, ["/users/me"], "GET /users/{id}", [value], False) for value in (
+        "7", "men", "me.", "m", "me e", "mé", "me.doe", "7.json", "me.json.x", ".json",
+    )),
     (ME, ["GET /users/me"], "DELETE /users/{id}", ["me"], False),
     (ME, ["DELETE /users/me"], "DELETE /users/{id}", ["me"], True),
     (ME, ["DELETE /users/me"], "GET /users/{id}", ["me"], False),

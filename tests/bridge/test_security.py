@@ -296,7 +296,7 @@ def test_people_are_told_what_an_operation_is_sent_with_and_where_that_was_set()
 
 def test_a_header_that_is_fixed_or_forwarded_is_nothing_to_ask_a_model_for():
     identity = Identity(headers=frozenset({"x-tenant"}), forwarded=frozenset({"x-user"}))
-    parameters = [parameter(name, "header", required=True) for name in ("X-User", "X-Tenant", "X-Mine")]
+    parameters = [parameter(name, "header", required=True) for name in ("X-User", "X_User", "X-Tenant", "X-Mine")]
     made = catalog(operation(parameters=tuple(parameters)), identity=identity)
     [one] = made.tools.values()
     assert (set(one.input.names), set(one.input.required)) == ({"X-Mine"}, {"X-Mine"})

@@ -116,7 +116,10 @@ SHOWN = {
 async def test_the_request_and_the_answer_are_shown_without_credentials(tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_bytes(msgspec.json.encode(SHOWN))
     (tmp_path / "ours.json").write_text('{"add":{"arguments":{"shop":{"value":"fixed-shop"}}}}')
-    answer = sized(b'{"echo":"s3cr3t-key"}', b"Set-Cookie: sid=abcdef\r\nContent-Type: application/json\r\n")
+    answer = sized(
+        b'{"echo":"s3cr3t-key","self":"?key=s3cr3t%2Dkey"}',
+        b"Set-Cookie: sid=abcdef\r\nContent-Type: application/json\r\n",
+    )
     async with loopback([(answer,)]) as api:
         named = ["--spec-path", f"{tmp_path}/openapi.json", "--tool-overrides", f"{tmp_path}/ours.json"]
         own = ["--api-url", str(api.origin), "--allow-private-networks", "-v"]
@@ -127,7 +130,7 @@ async def test_the_request_and_the_answer_are_shown_without_credentials(tmp_path
     assert "/pets?q=x&shop=(hidden)&key=(hidden)" in told
     assert '> {"n":"Rex"}' in told
     assert "< 200" in told
-    assert '< {"echo":"(hidden)"}' in told
+    assert '< {"echo":"(hidden)","self":"?key=(hidden)"}' in told
     for secret in ("s3cr3t-key", "abcdef", "fixed-shop"):
         assert secret not in told
     assert done.stdout.startswith('{"echo"')

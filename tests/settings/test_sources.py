@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.sources import misspelt
+from openapi_mcp_server.settings.table import SETTINGS
 
 
 def second(**fields: Any) -> ApiConfig:
@@ -30,6 +32,12 @@ def test_a_list_may_be_a_list_or_text_as_in_the_environment(servers: Any) -> Non
 def test_what_is_null_or_empty_is_not_given(nothing: Any) -> None:
     api = second(base_url=nothing, auth_type=nothing, auth_token=nothing)
     assert (api.base_url, api.auth.kind) == (None, "none")
+
+
+@pytest.mark.parametrize("name", sorted(setting.name for setting in SETTINGS if setting.secret))
+def test_a_secret_in_bytes_that_are_no_utf_8_is_refused_without_a_word_of_it(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: is not UTF-8 text$"):
+        load(["--spec-path", "a.yaml"], {name: os.fsdecode(b"s3cret-\xe9")}, lambda _: "")
 
 
 def test_each_api_has_its_secrets_in_files_of_its_own(tmp_path: Path) -> None:

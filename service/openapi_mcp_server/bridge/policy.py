@@ -27,6 +27,9 @@ _NAMED = frozenset({"id", "tag", "api"})
 _HOLE = re.compile(r"\{[^{}]*\}")
 _HELD = "\0"
 """Stands for the value of a hole; no literal text of a template equals it."""
+_FORMAT = re.compile(r"(?s)(.+)\.(?:json|xml|html?|xhtml|js|csv|txt|text|ya?ml|rss|atom|ics|pdf|zip)")
+"""A last segment with the format of the answer at its end. Rails, Grape and older versions of Spring route it as if it
+was not there."""
 _SPANNING = -1
 """Stands for the length of a path with values of several segments."""
 
@@ -145,6 +148,11 @@ def _segments(path: str) -> tuple[str, ...]:
     return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
 
 
+def _without_format(segments: tuple[str, ...]) -> tuple[str, ...]:
+    found = _FORMAT.fullmatch(segments[-1]) if segments else None
+    return segments if found is None else (*segments[:-1], found[1])
+
+
 def _all_fit(patterns: Iterable[str], texts: Iterable[str]) -> bool:
     return all(_fits(pattern, text) for pattern, text in zip(patterns, texts, strict=False))
 
@@ -228,11 +236,12 @@ class OperationPaths:
         if nearer is None:
             return
         segments = _segments(request.path)[nearer.before :]
+        routed = _without_format(segments)
         same = len(segments) == len(nearer.held)
         places = nearer.places if same else tuple(self._beyond(tool, nearer, len(segments)))
         query = _given(request.query) if any(place.query for place in places) else frozenset()
         for place in places:
-            is_named = place.query <= query and place.is_named_by(segments)
+            is_named = place.query <= query and (place.is_named_by(segments) or place.is_named_by(routed))
             if is_named and (place.is_closed or not permit.admits(place.subject)):
                 raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
 

@@ -15,6 +15,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import Access, KeyPlace
+from openapi_mcp_server.grammar import as_variable
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SecurityScheme
 from openapi_mcp_server.settings.auth import AuthShape, Identity
 
@@ -125,7 +126,8 @@ def _meeting(identity: Identity, name: str, schemes: Mapping[str, SecurityScheme
 def fills(identity: Identity, access: Access, parameter: Parameter) -> bool:
     """Whether the credentials of an operation, a fixed value or a header of the client fill this parameter. Then it is
     no argument for a model."""
-    if parameter.location == "header" and parameter.name.lower() in identity.forwarded | identity.headers:
+    given = identity.forwarded | identity.headers
+    if parameter.location == "header" and as_variable(parameter.name) in map(as_variable, given):
         return True
     if parameter.location == "query" and parameter.name in identity.query:
         return True
@@ -141,7 +143,9 @@ def _writes(auth: AuthShape, parameter: Parameter) -> bool:
     place = _place(auth)
     if place is None or place.location != parameter.location:
         return False
-    return _same(place, KeyPlace(name=parameter.name, location=place.location))
+    if place.location == "header":
+        return as_variable(place.name) == as_variable(parameter.name)
+    return place.name == parameter.name
 
 
 def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.results.echoes import concealed
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.memory import Hold
@@ -33,6 +34,7 @@ def overheard(send: Send, tool: Tool, tell: Callable[[str], object]) -> Send:
 
     async def sending(request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse:
         lines = _asked(request, tool)
+        lines.secrets.extend(request.secrets)
         tell("\n".join(f"> {line}" for line in lines.shown))
         answered = await send(request, deadline_seconds=deadline_seconds, hold=hold)
         tell("\n".join(f"< {line}" for line in _answered(answered, lines.secrets)))
@@ -92,6 +94,5 @@ def _answered(answered: HttpResponse, secrets: list[str]) -> Iterator[str]:
 
 
 def _without(line: str, secrets: list[str]) -> str:
-    for secret in sorted((each for each in secrets if len(each) >= _LEAST_SECRET), key=len, reverse=True):
-        line = line.replace(secret, HIDDEN)
-    return line
+    sought = [each for each in secrets if len(each) >= _LEAST_SECRET]
+    return concealed(line.encode(), sought, HIDDEN.encode()).decode(errors="replace")

@@ -41,6 +41,10 @@ def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
     if setting.secret and found.value.startswith(STORES):
         found = Given(text_of(found.value.strip(), found.label, read_file), found.label)
     try:
+        found.value.encode()
+    except UnicodeEncodeError:  # Python keeps other bytes of the environment as halves of pairs
+        raise ConfigError(found.label, "is not UTF-8 text") from None
+    try:
         return Given(setting.read(found.value), found.label)
     except ValueError as error:
         shown = "the value" if setting.secret else repr(found.value[:100])

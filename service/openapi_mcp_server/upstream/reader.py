@@ -222,9 +222,8 @@ def inflater(content_encoding: str, name: str = "the answer") -> Inflater | None
     made: Inflater | None = None
     for coding in reversed(codings):
         if coding not in _CODINGS:
-            problem = (
-                f"the content encoding {coding[:40]!r} of {name} was not asked for; only gzip and deflate are read"
-            )
+            said = f" {coding!r}" if coding in _OTHER_CODINGS else ""  # an unknown word may be a credential
+            problem = f"the content encoding{said} of {name} was not asked for; only gzip and deflate are read"
             raise BadResponse(problem, outcome_unknown=True)
         made = Inflater(name, made, may_be_bare=coding == "deflate")
     if len(codings) > MOST_CODINGS:
@@ -233,5 +232,7 @@ def inflater(content_encoding: str, name: str = "the answer") -> Inflater | None
 
 
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_OTHER_CODINGS = frozenset({"aes128gcm", "br", "bzip2", "compress", "dcb", "dcz", "exi", "pack200-gzip", "zstd"})
+"""Names of the registry of RFC 9110 section 16.6.1 that are not read, and bzip2, which some programs send."""
 _NO_CODINGS = frozenset({"identity", "utf-8", "utf8", "none"})
 """The last three are not in RFC 9110. Programs send them and mean the charset, or nothing."""

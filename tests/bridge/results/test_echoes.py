@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
+import string
+from collections.abc import Callable
+from functools import partial
+from html.entities import html5
+from urllib.parse import quote, quote_plus
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -79,8 +87,8 @@ def test_a_long_body_is_searched_as_far_as_it_is_told_of() -> None:
     assert KEY.encode() not in left
 
 
-@given(st.binary(max_size=40), st.binary(max_size=12))
-def test_any_bytes_are_looked_through(text: bytes, secret: bytes) -> None:
+@given(st.binary(max_size=40), st.text(max_size=12))
+def test_any_bytes_are_looked_through(text: bytes, secret: str) -> None:
     assert (concealed(text, [secret]) == text) or b"[redacted]" in concealed(text, [secret])
 
 
@@ -88,9 +96,9 @@ BESIDE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 """Text that becomes no escape together with a secret. A NUL is of UTF-16, and goes with it."""
 
 
-@given(BESIDE, st.sampled_from([BASE64, KEY, "two words & more"]), BESIDE)
+@given(BESIDE, st.sampled_from([BASE64, KEY, "two words & more", "Zürich-Geheim-7"]), BESIDE)
 def test_nothing_else_is_lost(before: str, secret: str, after: str) -> None:
-    assert concealed(f"{before}{secret}{after}".encode(), [secret.encode()]) == f"{before}[redacted]{after}".encode()
+    assert concealed(f"{before}{secret}{after}".encode(), [secret]) == f"{before}[redacted]{after}".encode()
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])
@@ -126,3 +134,104 @@ def test_a_credential_is_found_however_it_is_escaped(secret: str, said: str) -> 
     assert b"[redacted]" in body
     assert b"key" not in body.replace(b'"key"', b"")
     assert b"more" not in body
+
+
+# Every writer, for secrets of every kind of characters
+
+SECRETS = {
+    "Latin-1": "Zürich-Geheim-7!",
+    "Cyrillic": "пароль-совсем-тайный",
+    "Japanese": "秘密の鍵です1234",
+    "beyond the first plane": "k€y-😀-é-0123",
+    "signs and a line break": "a\"b\\c\nd%e&f<g>'h/i",
+    "backslashes that look like escapes": "c:\\new\\table\\x41\\u0041",
+    "escapes of its own": "100%41&amp;\\n%u0041+&#65;",
+}
+
+
+def _units(text: str, write: Callable[[int], str]) -> str:
+    """A text by its units of UTF-16."""
+    octets = text.encode("utf-16-be")
+    return "".join(write(int.from_bytes(octets[at : at + 2])) for at in range(0, len(octets), 2))
+
+
+_NAMES = {sign: name for name, sign in html5.items() if name.endswith(";")}
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "JSON in ASCII": json.dumps,
+    "JSON in UTF-8": partial(json.dumps, ensure_ascii=False),
+    "JSON in escapes alone": lambda text: _units(text, "\\u{:04x}".format),
+    "JSON in large and small escapes": lambda text: _units(text, lambda unit: f"\\u{unit:04{'xX'[unit % 2]}}"),
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)),
+    "JSON in JSON in JSON": lambda text: json.dumps(json.dumps(json.dumps(text))),
+    "HTML": html.escape,
+    "HTML in HTML": lambda text: html.escape(html.escape(text)),
+    "HTML in JSON": lambda text: json.dumps(html.escape(text)),
+    "HTML in decimals": lambda text: "".join(f"&#{ord(sign)};" for sign in text),
+    "HTML in hexadecimals": lambda text: "".join(f"&#X{ord(sign):06X};" for sign in text),
+    "HTML in halves of pairs": lambda text: _units(text, "&#{};".format),
+    "HTML in names": lambda text: "".join(f"&{_NAMES[sign]}" if sign in _NAMES else sign for sign in text),
+    "XML in ASCII": lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace").decode(),
+    "an address": partial(quote, safe=""),
+    "a form": quote_plus,
+    "an address in small letters": lambda text: "".join(f"%{octet:02x}" for octet in text.encode()),
+    "an address in an address": lambda text: quote(quote(text, safe=""), safe=""),
+    "an address in Latin-1": lambda text: quote(text.encode("latin-1", "xmlcharrefreplace"), safe=""),
+    "an address in windows-1252": lambda text: quote(text.encode("cp1252", "xmlcharrefreplace"), safe=""),
+    "JavaScript's escape": lambda text: _units(text, lambda unit: f"%{unit:02X}" if unit < 256 else f"%u{unit:04X}"),
+    "JavaScript's points": lambda text: "".join(f"\\u{{{ord(sign):x}}}" for sign in text),
+    "Python's text": ascii,
+    "Python's bytes": lambda text: repr(text.encode()),
+    "C's octets": lambda text: "".join(f"\\{octet:03o}" for octet in text.encode()),
+    "UTF-8 that is taken for Latin-1": lambda text: text.encode().decode("latin-1"),
+    "the same in JSON": lambda text: json.dumps(text.encode().decode("latin-1")),
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_secret_in_any_characters_is_hidden_in_any_spelling(secret: str, spell: Callable[[str], str]) -> None:
+    written = spell(secret)
+    body = without_secrets(answer(f"no key {written}; sorry".encode(), status=400), (secret,)).body
+    quotes = b"\\\"'b"  # those of JSON and Python around it
+    begun, hidden, ended = body.partition(b"[redacted]")
+    assert (begun.rstrip(quotes), hidden, ended.lstrip(quotes)) == (b"no key ", b"[redacted]", b"; sorry")
+
+
+@pytest.mark.parametrize(
+    ("secret", "charset"),
+    [
+        *((SECRETS["Latin-1"], charset) for charset in ("iso-8859-1", "windows-1252", "utf-16", "utf-32")),
+        *((SECRETS["Cyrillic"], charset) for charset in ("koi8-r", "windows-1251", "iso-8859-5", "utf-16")),
+        *((SECRETS["Japanese"], charset) for charset in ("shift_jis", "euc-jp", "gb18030", "utf-16be")),
+    ],
+)
+def test_a_secret_is_hidden_in_the_charset_of_the_answer(secret: str, charset: str) -> None:
+    said = answer(f"no key {secret}!".encode(charset), f"text/plain; charset={charset}", status=400)
+    assert not set("".join(texts(render(tool(), without_secrets(said, (secret,)))))) & (
+        set(secret) - set(string.printable)
+    )
+
+
+@pytest.mark.parametrize("lost", ["Z?rich-Geheim-7!", "Z??rich-Geheim-7!", "Z\ufffdrich-Geheim-7!", "Zrich-Geheim-7!"])
+def test_what_an_api_could_read_of_a_secret_is_hidden_as_well(lost: str) -> None:
+    assert without_secrets(answer(lost.encode(), status=400), (SECRETS["Latin-1"],)).body == b"[redacted]"
+
+
+@pytest.mark.parametrize("before", ["App\\", "100%", "&", "\\u00", "&#x0"])
+@pytest.mark.parametrize("secret", ["token-123456", "41token-123456", "u0041token-9"])
+def test_a_secret_is_found_behind_a_sign_that_begins_an_escape(before: str, secret: str) -> None:
+    for spell in (str, json.dumps, partial(quote, safe="")):
+        body = without_secrets(answer(spell(before + secret).encode(), status=400), (secret,)).body
+        assert b"oken-" not in body
+
+
+def test_a_secret_is_found_before_a_sign_that_ends_an_escape() -> None:
+    said = answer(b"?a=1&tokenABCDEFGH;b", status=400)
+    assert without_secrets(said, ("tokenABCDEFGH",)).body == b"?a=1&[redacted];b"
+
+
+@pytest.mark.parametrize("spelling", ["an address in small letters", "JSON in escapes alone", "HTML in decimals"])
+def test_a_header_is_searched_although_no_letter_of_the_secret_is_in_it(spelling: str) -> None:
+    said = answer(b"", None, ("location", f"/a?k={SPELLINGS[spelling](KEY)}"))
+    assert without_secrets(said, (KEY,)).headers == (("location", "/a?k=[redacted]"),)

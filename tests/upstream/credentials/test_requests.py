@@ -11,7 +11,8 @@ from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.login import Web
-from openapi_mcp_server.upstream.credentials.requests import Credentials, Kit
+from openapi_mcp_server.upstream.credentials.placing import secrets_of
+from openapi_mcp_server.upstream.credentials.requests import Credentials, FixedValues, Kit, with_fixed
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
 from openapi_mcp_server.upstream.sockets import TcpDialler
 from scripted import tool
@@ -159,3 +160,37 @@ def test_what_cannot_be_sent_is_refused_at_start_without_a_word_of_it(auth: Auth
         credentials({"pets": auth})
     assert caught.value.setting == setting
     assert SECRET not in str(caught.value)
+
+
+# Other spellings of a credential's name
+
+
+@pytest.mark.parametrize(
+    ("auth", "query", "headers"),
+    [
+        (key("header", "X-Api-Key"), "", [("X_Api_Key", "evil"), ("x_api-KEY", "evil")]),
+        (key("query", "api_key"), "API_KEY=evil&api.key=evil&api_key%5B%5D=evil&api+key=evil&api_key%00x=evil", []),
+        (key("cookie", "s_id"), "", [("Cookie", "S_ID=evil; s.id=evil; s%5fid=evil; s_id[]=evil")]),
+    ],
+    ids=["header", "query", "cookie"],
+)
+def test_no_argument_stands_beside_a_credential_under_a_name_that_some_server_reads_as_its(
+    auth: Auth, query: str, headers: list[tuple[str, str]]
+) -> None:
+    sent = authorized(auth, request(query, *headers))
+    assert "evil" not in f"{sent.query} {sent.headers}"
+    assert SECRET in f"{sent.query} {sent.headers}"
+
+
+def test_no_argument_stands_beside_a_fixed_value_under_a_name_that_some_server_reads_as_its() -> None:
+    fixed = FixedValues(headers=(("X-Tenant", "ours"),), query=(("tenant_id", "tenant_id=ours"),))
+    sent = with_fixed(request("Tenant.Id=evil&tenant_id[]=evil&other=1"), fixed, "")
+    assert sent.query == "other=1&tenant_id=ours"
+    documented = with_fixed(request("tenant.id=theirs", ("x_tenant", "theirs")), fixed, "tenant.id=theirs")
+    assert (documented.query, documented.headers) == ("tenant.id=theirs", (("x_tenant", "theirs"),))
+
+
+def test_a_client_cannot_make_the_server_look_for_any_number_of_secrets() -> None:
+    many = "; ".join(f"n{number}=value-{number:04}" for number in range(1_000))
+    assert max(len(secrets_of(name, many)) for name in ("Cookie", "X-Token")) <= 81
+    assert many in secrets_of("X-Token", many)

@@ -194,6 +194,19 @@ def test_an_endpoint_that_fails_costs_its_calls_an_error_and_is_left_alone_for_a
 
 
 @with_servers
+async def test_an_endpoint_that_repeats_name_and_secret_in_base64_is_told_without_them(
+    api: Answering, endpoint: Answering, upstream: Any
+) -> None:
+    def refused(request: bytes) -> bytes:
+        pair = request.partition(b"Authorization: Basic ")[2].partition(b"\r\n")[0]
+        return sized(b'{"error":"no %b, no %b"}' % (pair, pair.rstrip(b"=")), status=b"401 x")
+
+    endpoint.handler = refused
+    with pytest.raises(CredentialError, match=r"answered 401 \(no …, no …\)"):
+        await Caller(oauth2(endpoint.url), api.origin, upstream).call()
+
+
+@with_servers
 async def test_a_refusal_with_status_200_is_told_with_its_reason(
     api: Answering, endpoint: Answering, upstream: Any
 ) -> None:

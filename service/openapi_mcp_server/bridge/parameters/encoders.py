@@ -31,7 +31,7 @@ from openapi_mcp_server.bridge.model import Deferred, Encoder
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Styled, Text
 from openapi_mcp_server.errors import ArgumentError, SpecError
-from openapi_mcp_server.grammar import essence, has_dot_segment, is_field_value, is_token
+from openapi_mcp_server.grammar import as_variable, essence, has_dot_segment, is_field_value, is_token
 from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema
 
 LIMITS: dict[Location, int] = {
@@ -63,7 +63,13 @@ _NOT_SETTABLE = (
     ),
     (re.compile("accept|accept-encoding|content-type"), "it follows from the operation's media types"),
     (re.compile("content-encoding"), "bodies are sent as they are, without a coding"),
-    (re.compile("forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|true-client-ip"), "it says who the client is"),
+    (
+        re.compile(
+            r"forwarded|via|x-(original-)?forwarded(-.*)?|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip"
+            r"|cf-connecting-ip(v6)?|fastly-client-ip"
+        ),
+        "it says who the client is",
+    ),
 )
 """Header names that no argument sets, with reasons: each request has them anyway, or a model has no use for them.
 OpenAPI itself ignores Accept, Content-Type and Authorization."""
@@ -112,6 +118,7 @@ def unsettable(header: Parameter) -> str:
     name = header.name.lower()
     if not is_token(name):
         raise SpecError(header.pointer, f"{header.name!r} is no header name (RFC 9110 section 5.1)")
+    name = as_variable(name)
     if _OTHER_OPERATION.fullmatch(name):
         problem = f"the header {header.name} cannot be an argument: it would turn the operation into another"
         raise SpecError(header.pointer, problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.ways import USUAL, WayOut
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.credentials.login import Ahead, Web
+from openapi_mcp_server.upstream.credentials.placing import secrets_of
 from openapi_mcp_server.upstream.credentials.requests import (
     NONE_FIXED,
     Credentials,
@@ -31,10 +31,6 @@ from openapi_mcp_server.upstream.credentials.table import KINDS, Credential, Mea
 from openapi_mcp_server.upstream.turns import TaskTurns
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
-
-_OF_A_SECRET = re.compile("key|token|secret|passw|pwd|auth|credential|signature|session|jwt", re.IGNORECASE)
-"""Names of fixed headers and parameters whose values are credentials. Others are words of ordinary answers: a version,
-a media type, a tenant."""
 
 
 class Keyring:
@@ -146,10 +142,8 @@ class Keyring:
 
 def _fixed(api: ApiConfig) -> FixedValues:
     pieces = tuple((name, f"{quote(name, safe='')}={quote(value, safe='')}") for name, value in api.query)
-    secrets = [value for name, value in (*api.headers, *api.query) if _OF_A_SECRET.search(name)]
-    return FixedValues(
-        headers=api.headers, query=pieces, secrets=tuple(part for each in secrets for part in (each, *each.split()))
-    )
+    secrets = tuple(secret for each in (*api.headers, *api.query) for secret in secrets_of(*each))
+    return FixedValues(headers=api.headers, query=pieces, secrets=secrets)
 
 
 def _placed(auth: Auth, place: KeyPlace | None) -> Auth:

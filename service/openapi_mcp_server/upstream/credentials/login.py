@@ -112,6 +112,6 @@ def json_object(answer: HttpResponse) -> dict[str, Any]:
 
 def words(text: str, secrets: tuple[str, ...]) -> str:
     """A server's own words on a failure: short, on one line, and without secrets that they may repeat."""
-    hidden = [secret.encode() for secret in secrets if secret]
+    hidden = [secret for secret in secrets if secret]
     text = concealed(text[:_SEARCHED].encode("utf-8", "replace"), hidden, "…".encode()).decode("utf-8", "replace")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]

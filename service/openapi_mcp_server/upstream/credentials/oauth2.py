@@ -17,6 +17,7 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, json_object, words
+from openapi_mcp_server.upstream.credentials.placing import base64_spellings
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Token, TokenLogin
 from openapi_mcp_server.upstream.retries import retry_after
 from openapi_mcp_server.upstream.turns import TaskTurns
@@ -79,7 +80,8 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         proof, headers = self._proof()
         body = urlencode(form | proof).encode("ascii")
         answer = await web.ask(web.request("POST", self.url, (*_FORM, *headers), body, self.setting))
-        return _token(answer, (*hidden, *proof.values()))
+        sent = (*proof.values(), *(spelt for _, text in headers for spelt in base64_spellings(text.partition(" ")[2])))
+        return _token(answer, (*hidden, *sent))
 
     def _proof(self) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
         """Fields and headers of the client's authentication (RFC 6749 section 2.3.1, RFC 7523, RFC 8705)."""

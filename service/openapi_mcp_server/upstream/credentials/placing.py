@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import assert_never
 from urllib.parse import unquote_plus
@@ -9,8 +10,17 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.withheld import readings
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.grammar import as_variable
 from openapi_mcp_server.settings.auth import KeyLocation
+
+_OF_A_SECRET = re.compile("key|token|secret|passw|pwd|auth|credential|signature|session|jwt", re.IGNORECASE)
+"""Names of headers and parameters whose values are credentials. Others are words of ordinary answers: a version, a
+media type, a tenant."""
+_MOST_PARTS = 20
+"""The most words or cookies of one header that are looked for one by one: a client may send any number."""
+_OF_ADDRESSES = str.maketrans("+/", "-_")
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,14 +59,30 @@ def with_secrets(request: HttpRequest, *secrets: str) -> HttpRequest:
     return msgspec.structs.replace(request, secrets=(*request.secrets, *secrets))
 
 
+def secrets_of(name: str, value: str) -> tuple[str, ...]:
+    """The secrets in a header, a parameter or a cookie of this name; empty if the name says that it has none."""
+    if name.lower() == "cookie":
+        return tuple(pair.partition("=")[2].strip() for pair in value.split(";")[:_MOST_PARTS])
+    if _OF_A_SECRET.search(name) is None:
+        return ()
+    return (value, *(spelt for word in value.split()[:_MOST_PARTS] for spelt in base64_spellings(word)))
+
+
+def base64_spellings(text: str) -> tuple[str, ...]:
+    """A text in base64 as an API may repeat it: with the alphabet of addresses, and without padding (RFC 4648 sections
+    3.2 and 5)."""
+    both = (text, text.translate(_OF_ADDRESSES))
+    return tuple(dict.fromkeys((*both, *(each.rstrip("=") for each in both))))
+
+
 def with_header(request: HttpRequest, name: str, text: str) -> HttpRequest:
     headers = (*_without_header(request, name), (name, text))
     return msgspec.structs.replace(request, headers=headers)
 
 
-def query_name(piece: str) -> str:
-    """The name in a piece of a query, decoded."""
-    return unquote_plus(piece.partition("=")[0])
+def names_in(piece: str) -> frozenset[str]:
+    """The name in a piece of a query or in a cookie, decoded, as different servers read it."""
+    return frozenset(readings([unquote_plus(piece.partition("=")[0])]))
 
 
 def require(fits: Callable[[str], object], value: str, setting: str, api: str) -> None:
@@ -66,12 +92,14 @@ def require(fits: Callable[[str], object], value: str, setting: str, api: str) -
 
 
 def _without_header(request: HttpRequest, name: str) -> list[tuple[str, str]]:
-    return [header for header in request.headers if header[0].lower() != name.lower()]
+    own = as_variable(name)
+    return [header for header in request.headers if as_variable(header[0]) != own]
 
 
 def _query(request: HttpRequest, piece: Piece) -> str:
     pieces = request.query.split("&") if request.query else []
-    kept = [each for each in pieces if query_name(each) != piece.name]
+    own = names_in(piece.text)
+    kept = [each for each in pieces if own.isdisjoint(names_in(each))]
     return "&".join((*kept, piece.text))
 
 
@@ -79,5 +107,6 @@ def _with_cookie(request: HttpRequest, piece: Piece) -> tuple[tuple[str, str], .
     """One Cookie header (RFC 6265 section 5.4) with the key last."""
     sent = [value for name, value in request.headers if name.lower() == "cookie"]
     cookies = [cookie.strip() for value in sent for cookie in value.split(";")]
-    kept = [cookie for cookie in cookies if cookie.partition("=")[0].strip() != piece.name]
+    own = names_in(piece.name)
+    kept = [cookie for cookie in cookies if own.isdisjoint(names_in(cookie))]
     return (*_without_header(request, "cookie"), ("Cookie", "; ".join((*kept, piece.text))))

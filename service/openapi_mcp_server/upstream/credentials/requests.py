@@ -6,7 +6,7 @@ more (its own data, higher limits), and the operator has configured them for use
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 import anyio
@@ -16,11 +16,18 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import CredentialError
-from openapi_mcp_server.grammar import is_obsolete_field_value
+from openapi_mcp_server.grammar import as_variable, is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
-from openapi_mcp_server.upstream.credentials.placing import Piece, put, query_name, with_header, with_secrets
+from openapi_mcp_server.upstream.credentials.placing import (
+    Piece,
+    names_in,
+    put,
+    secrets_of,
+    with_header,
+    with_secrets,
+)
 from openapi_mcp_server.upstream.retries import LEAST_SECONDS
 
 SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
@@ -114,15 +121,20 @@ def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
 
 def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> HttpRequest:
     """They replace arguments, but nothing of the document itself, such as ``own_query``."""
-    headers, query = {name.lower() for name, _ in request.headers}, request.query
+    headers, query = {as_variable(name) for name, _ in request.headers}, request.query
     if fixed.query:
-        own = {query_name(piece) for piece in own_query.split("&")}
-        won = {name: piece for name, piece in fixed.query if name not in own}
-        left = [piece for piece in query.split("&") if piece and query_name(piece) not in won]
-        query = "&".join((*left, *won.values()))
-    more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
+        own = _names_in(own_query.split("&"))
+        won = [piece for _, piece in fixed.query if own.isdisjoint(names_in(piece))]
+        names = _names_in(won)
+        left = [piece for piece in query.split("&") if piece and names.isdisjoint(names_in(piece))]
+        query = "&".join((*left, *won))
+    more = tuple(each for each in fixed.headers if as_variable(each[0]) not in headers)
     request = with_secrets(request, *fixed.secrets)
     return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
+
+
+def _names_in(pieces: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*map(names_in, pieces))
 
 
 def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
@@ -137,7 +149,8 @@ def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -
             raise CredentialError(
                 f"the header {each.source} has a value that cannot be passed on to {api}", client=True
             )
-        request = with_header(request, each.name, value)
+        secrets = secrets_of(each.name, value) or secrets_of(each.source, value)
+        request = with_secrets(with_header(request, each.name, value), *secrets)
     return request
 
 
