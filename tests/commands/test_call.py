@@ -145,6 +145,8 @@ def test_a_server_that_is_not_there_or_speaks_no_mcp_is_told_apart() -> None:
     with started("demo", "--transport", "http", "--port", "0") as server:
         other = run("call", "listPets", "--server", server.url.removesuffix("mcp"))
         assert "our servers' endpoint is at /mcp" in other.stderr
+        elsewhere = run("call", "listPets", "--server", server.url.replace("/mcp", "/livez/mcp"))
+        assert elsewhere.stderr.endswith("; doctor --server says more\n")
         secured = run("call", "listPets", "--server", server.url.replace("http://", "https://"))
         assert secured.stderr.endswith("; is it http://?\n")
 

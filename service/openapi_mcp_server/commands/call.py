@@ -196,7 +196,9 @@ def _hint(url: str, said: str) -> str:
         return "; --token-file FILE does"
     if said == os.strerror(errno.ECONNREFUSED):
         return "; does the server run?"
-    return "" if urlsplit(url).path.endswith(("/mcp", "/sse")) else "; our servers' endpoint is at /mcp"
+    if not urlsplit(url).path.endswith(("/mcp", "/sse")):
+        return "; our servers' endpoint is at /mcp"
+    return "" if ";" in said else "; doctor --server says more"
 
 
 def _first(error: BaseException) -> BaseException:

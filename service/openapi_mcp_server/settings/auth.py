@@ -181,12 +181,22 @@ def auth(given: Mapping[str, Given]) -> Auth:
         if not value:
             problem = "is missing" if given[name].is_default or value is None else "is empty"
             raise ConfigError(given[name].label, f"{problem}; {kind.label} is {kind.value}")
-        if name != "AUTH_OAUTH2_PRIVATE_KEY" and ("\n" in value or "\r" in value):
-            raise ConfigError(given[name].label, "must be one line")
-        if name == "AUTH_TOKEN" and value.lower().startswith("bearer "):
-            problem = "begins with the word Bearer, which is sent anyway; give the token alone"
+        if problem := _slip(name, value):
             raise ConfigError(given[name].label, problem)
     return made
+
+
+def _slip(name: str, value: str) -> str:
+    """A slip that would be sent as it is, and what to do about it; empty if there is none."""
+    if name != "AUTH_OAUTH2_PRIVATE_KEY" and ("\n" in value or "\r" in value):
+        return "must be one line"
+    if value.startswith("${") and value.endswith("}"):
+        return f"is a placeholder that nothing has filled in; give the value, or {name}_FILE"
+    if name == "AUTH_TOKEN" and value.lower().startswith("bearer "):
+        return "begins with the word Bearer, which is sent anyway; give the token alone"
+    if name in {"AUTH_TOKEN", "AUTH_API_KEY"} and value[0] == value[-1] and value[0] in "\"'":
+        return "is in quotes, which would be sent too; leave them out"
+    return ""
 
 
 def overlooked(given: Mapping[str, Given]) -> Iterable[str]:
