@@ -73,7 +73,12 @@ def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     what it was to close."""
     tags = {tag for subject in subjects for tag in subject.tags}
     named = [(f"INBOUND_TOKENS[{index}]", token.tags) for index, token in enumerate(config.inbound.tokens)]
-    rules = list(_places(policy(config)))
+    found = policy(config)
+    rules = list(_places(found))
+    are_asked = config.inbound.kind != "none" and config.transport != "stdio"
+    if not are_asked and (found.default is None or len(rules) > 1):
+        who = "POLICY: callers are not asked who they are (INBOUND_AUTH), so each has what `default` allows"
+        yield f"{who}; there is none, so nobody may call anything" if found.default is None else who
     named += [(f"POLICY: {place}", rule.tags) for place, rule in rules]
     for place, wanted in named:
         for tag in sorted((wanted or frozenset()) - tags):
