@@ -135,10 +135,18 @@ def test_the_file_is_read():
 @pytest.mark.parametrize(
     ("text", "settings", "said"),
     [
-        ("principals: {a: {allow: [getPet]}}", {}, "so each has what `default` allows; there is none, so nobody may call"),
+        (
+            "principals: {a: {allow: [getPet]}}",
+            {},
+            "so each has what `default` allows; there is none, so nobody may call",
+        ),
         ("{}", {}, "there is none, so nobody may call anything"),
         ("{principals: {a: {}}, default: {}}", {}, "(INBOUND_AUTH), so each has what `default` allows"),
-        ("{principals: {a: {}}, default: {}}", {"INBOUND_AUTH": "token", "SERVER_TRANSPORT": "stdio"}, "so each has what"),
+        (
+            "{principals: {a: {}}, default: {}}",
+            {"INBOUND_AUTH": "token", "SERVER_TRANSPORT": "stdio"},
+            "so each has what",
+        ),
         ("default: {}", {}, None),
         ("principals: {a: {}}", {"INBOUND_AUTH": "token"}, None),
     ],
