@@ -97,6 +97,19 @@ WRONG = [
     Wrong(["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
     Wrong(["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
     Wrong(["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
+    Wrong(["--spec-path", "file:///openapi.json"], {}, 2, "or https://; write a path without file://"),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml"],
+        {"AUTH_TYPE": "bearer", "AUTH_TOKEN": " t"},
+        2,
+        "AUTH_TOKEN: the value for api holds a character that cannot be sent in its place: a space or an end of line",
+    ),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml"],
+        {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "“t”"},
+        2,
+        "one beyond ASCII, such as a typographic quote or a byte order mark; take it out",
+    ),
     Wrong(
         ["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"],
         {},

@@ -256,7 +256,12 @@ def test_secrets_are_in_no_representation():
         (
             SPEC,
             {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "${input:token}"},
-            "AUTH_TOKEN: is a placeholder that nothing has filled in; give the value, or AUTH_TOKEN_FILE",
+            "AUTH_TOKEN: is a placeholder that nothing has filled in; give the value; AUTH_TOKEN_FILE takes",
+        ),
+        (
+            SPEC,
+            {"AUTH_SCHEMES": '{"b":{"type":"bearer","token":"${TOKEN}"}}'},
+            "that nothing has filled in; give the value; AUTH_SCHEMES.b.token_file takes the name",
         ),
         (
             SPEC,

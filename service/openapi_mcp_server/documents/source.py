@@ -194,7 +194,8 @@ def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
         request = request_for(url, headers=_ACCEPT)
     except ValueError as error:
-        raise ConfigError(setting, f"{shown(url)}: {error}") from None
+        hint = "; write a path without file://" if url.startswith("file:") else ""
+        raise ConfigError(setting, f"{shown(url)}: {error}{hint}") from None
     if problem := rule.url_problem(request.origin.scheme, request.origin.host):
         raise ConfigError(setting, f"{shown(url)}: {problem}")
     return request

@@ -109,7 +109,7 @@ def objects(given: Given, kind: type[Decoded], form: str) -> Decoded:
         raise ConfigError(given.label, f"must be a JSON {form} of objects") from None
     except msgspec.DecodeError as error:
         if not given.value.lstrip().startswith(("[", "{")):
-            problem = f"must be a JSON {form} of objects{_file_hint(given.label)}"
+            problem = f"must be a JSON {form} of objects{file_hint(given.label)}"
             raise ConfigError(given.label, problem) from None
         raise ConfigError(given.label, f"is not JSON: {_with_place(str(error), given.value)}") from None
     if name is not None:
@@ -117,7 +117,7 @@ def objects(given: Given, kind: type[Decoded], form: str) -> Decoded:
     return decoded
 
 
-def _file_hint(label: str) -> str:
+def file_hint(label: str) -> str:
     """How a file is named instead: as a variable, or as a field of an element; nothing where it was one already."""
     if label.upper().endswith("_FILE"):
         return ""
