@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import NamedTuple
@@ -96,6 +97,19 @@ WRONG = [
     Wrong(["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
     Wrong(["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
     Wrong(["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
+    Wrong(["--spec-path", "file:///openapi.json"], {}, 2, "or https://; write a path without file://"),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml"],
+        {"AUTH_TYPE": "bearer", "AUTH_TOKEN": " t"},
+        2,
+        "AUTH_TOKEN: the value for api holds a character that cannot be sent in its place: a space or an end of line",
+    ),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml"],
+        {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "“t”"},
+        2,
+        "one beyond ASCII, such as a typographic quote or a byte order mark; take it out",
+    ),
     Wrong(
         ["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"],
         {},
@@ -190,6 +204,26 @@ def test_what_a_terminal_would_obey_is_not_printed():
 def test_a_relative_path_that_leads_nowhere_says_from_where_it_was_read():
     ended = run("inspect", "--spec-path", "no.yaml")
     assert ended.stderr.endswith(f"cannot read no.yaml: No such file or directory; it was looked for in {Path.cwd()}\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("~/openapi.yaml", "~ is not replaced here: write the whole path"),
+        ('"openapi.yaml"', "its quotes are taken as part of the name: leave them out"),
+        (r"C:\Users\me\openapi.yaml", "in WSL, C: is at /mnt/c"),
+    ],
+)
+def test_a_path_that_only_a_shell_or_windows_reads_says_so(path, hint):
+    ended = run("inspect", "--spec-path", path)
+    assert ended.stderr.endswith(f"cannot read {path}: No such file or directory; {hint}\n")
+
+
+def test_one_of_several_documents_that_names_no_server_is_named_by_its_api(folder):
+    more = json.dumps([{"name": "second", "spec_path": f"{folder}/no-servers.yaml"}])
+    ended = run("--spec-path", f"{folder}/good.yaml", "--additional-specs", more)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert ended.stderr.startswith("openapi-mcp-server: second, #/servers: no absolute URL says where the API is")
 
 
 def test_a_start_without_any_tool_is_warned_about(folder):

@@ -248,6 +248,25 @@ def test_what_a_client_is_told_to_start_is_understood(page: str, words: list[str
     assert words[0].endswith("/scripts/run")
 
 
+def other_ways() -> dict[str, list[str]]:
+    """The other commands that a client may start, each with the words before the arguments, as docs/clients.md says."""
+    page = (CHECKOUT / "docs" / "clients.md").read_text("utf-8")
+    rows = re.findall(r"^\| [^|]+ \| `([a-z-]+)` \| `?([^|`]+)", page, re.MULTILINE)
+    return {command: msgspec.json.decode(f"[{words}]") for command, words in rows if words.startswith('"')}
+
+
+def test_the_other_ways_to_start_it_name_what_this_repository_makes():
+    ways = other_ways()
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert sorted(ways) == ["docker", "uvx", "wsl"]
+    assert (ways["uvx"][1][-5:], ways["uvx"][2]) == ("[all]", *project["scripts"])
+    assert ways["wsl"][0].removeprefix("/path/to/openapi-mcp-server/") == "scripts/run"
+    image = ways["docker"].index("openapi-mcp-server:latest")
+    environ = {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"}
+    given = load([*ways["docker"][image + 1 :], "--transport", "stdio", "--spec-path", "/openapi.yaml"], environ, str)
+    assert (given.transport, given.warnings) == ("stdio", ())
+
+
 def test_the_address_that_clients_are_told_is_the_servers_own():
     told = [server["url"] for _, servers in client_blocks() for server in servers.values() if "url" in server]
     told += [words_of(command)[1][-1] for command in of("client") if " -- " not in command]

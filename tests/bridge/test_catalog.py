@@ -273,7 +273,7 @@ def test_a_base_url_that_looks_like_a_document_is_doubted_and_taken(base):
     made = catalog(operation(), base=base, servers=("https://x.example/v3",))
     assert str(made.apis[0].base) == base
     assert [note.message for note in made.apis[0].notes] == [
-        f"API_BASE_URL is {base}, which looks like a document: leave out the file if calls get a 404"
+        f"API_BASE_URL (or base_url) is {base}, which looks like a document: leave out the file if calls get a 404"
     ]
 
 

@@ -132,6 +132,34 @@ def test_the_file_is_read():
     assert policy.default == Rule(read_only=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "settings", "said"),
+    [
+        (
+            "principals: {a: {allow: [getPet]}}",
+            {},
+            "so each has what `default` allows; there is none, so nobody may call",
+        ),
+        ("{}", {}, "there is none, so nobody may call anything"),
+        ("{principals: {a: {}}, default: {}}", {}, "(INBOUND_AUTH), so each has what `default` allows"),
+        (
+            "{principals: {a: {}}, default: {}}",
+            {"INBOUND_AUTH": "token", "SERVER_TRANSPORT": "stdio"},
+            "so each has what",
+        ),
+        ("default: {}", {}, None),
+        ("principals: {a: {}}", {"INBOUND_AUTH": "token"}, None),
+    ],
+)
+def test_a_policy_for_callers_that_nobody_asks_who_they_are_is_warned_of(tmp_path, text, settings, said):
+    file = tmp_path / "policy.yaml"
+    file.write_text(text)
+    tokens = '[{"name": "a", "token": "0123456789abcdef"}]'
+    given = {"SERVER_TRANSPORT": "http", "INBOUND_TOKENS": tokens, "POLICY": str(file), **settings}
+    told = list(policies.idle(load(["--spec-path", "x"], given, str), [GET_PET]))
+    assert (len(told), all(said in each for each in told if said)) == (0 if said is None else 1, True)
+
+
 def test_an_entry_that_selects_nothing_is_told(tmp_path):
     file = tmp_path / "policy.yaml"
     file.write_text("""

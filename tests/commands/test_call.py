@@ -148,6 +148,8 @@ def test_a_server_that_is_not_there_or_speaks_no_mcp_is_told_apart() -> None:
     with started("demo", "--transport", "http", "--port", "0") as server:
         other = run("call", "listPets", "--server", server.url.removesuffix("mcp"))
         assert "our servers' endpoint is at /mcp" in other.stderr
+        elsewhere = run("call", "listPets", "--server", server.url.replace("/mcp", "/livez/mcp"))
+        assert elsewhere.stderr.endswith("; doctor --server says more\n")
         secured = run("call", "listPets", "--server", server.url.replace("http://", "https://"))
         assert secured.stderr.endswith("; is it http://?\n")
 
@@ -201,3 +203,21 @@ def test_a_server_that_asks_who_calls_is_told_by_the_token_in_a_file(
 def secured() -> Iterator[str]:
     with started("demo", "--port", "0", INBOUND_AUTH="token", INBOUND_TOKENS=TOKENS) as server:
         yield server.url
+
+
+def test_a_call_without_a_token_says_so_once(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.yaml"
+    operation = "{get: {operationId: getA, security: [{login: []}]}}"
+    scheme = "{type: oauth2, flows: {clientCredentials: {tokenUrl: 'https://a.example/token', scopes: {}}}}"
+    document.write_text(
+        f"openapi: 3.1.0\ncomponents: {{securitySchemes: {{login: {scheme}}}}}\npaths: {{/a: {operation}}}\n"
+    )
+    login = {
+        "AUTH_OAUTH2_TOKEN_URL": "http://127.0.0.1:1",
+        "AUTH_OAUTH2_CLIENT_ID": "a",
+        "AUTH_OAUTH2_CLIENT_SECRET": "b",
+    }
+    where = ("--spec-path", str(document), "--api-url", "http://127.0.0.1:2", "--allow-private-networks")
+    done = run("call", "getA", *where, AUTH_TYPE="oauth2", **login)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("no token for api: no connection to http://127.0.0.1:1: Connection refused")

@@ -35,3 +35,19 @@ def test_an_address_of_the_document_that_no_call_may_reach_is_warned_of_at_the_s
     assert [record.getMessage() for record in caplog.records] == (
         [f"no call will reach this API: {problem}"] if problem else []
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "settings", "is_told"),
+    [(128, {}, False), (129, {}, True), (129, {"TOOL_MODE": "search"}, False)],
+)
+def test_more_tools_than_several_clients_take_are_told_where_they_are_listed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, count: int, settings: dict[str, str], *, is_told: bool
+) -> None:
+    document = tmp_path / "openapi.yaml"
+    paths = "".join(f"  /{n}: {{get: {{operationId: get{n}}}}}\n" for n in range(count))
+    document.write_text(f"openapi: 3.1.0\nservers: [{{url: 'https://a.example'}}]\npaths:\n{paths}")
+    config = load(["--spec-path", str(document)], settings, lambda path: "")
+    with caplog.at_level(logging.INFO):
+        report(config, anyio.run(read_catalog, config, backend="trio"))
+    assert any("several clients take 128 tools at most" in record.getMessage() for record in caplog.records) is is_told

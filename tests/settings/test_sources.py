@@ -64,6 +64,8 @@ def test_no_secret_of_an_element_is_in_a_refusal() -> None:
         ("ADITIONAL_SPECS", "ADDITIONAL_SPECS"),
         ("API_URL", "API_BASE_URL"),
         ("SPEC_PATH", "API_SPEC_PATH"),
+        ("OPENAPI_SPEC_URL", "API_SPEC_URL"),  # as other programs name it
+        ("API_HEADERS", "EXTRA_HEADERS"),
     ],
 )
 def test_a_variable_that_looks_like_one_of_ours_is_told(name: str, meant: str) -> None:

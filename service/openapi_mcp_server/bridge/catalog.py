@@ -109,7 +109,8 @@ def build(
         identity = security.placed(source.identity, description.operations, description.security_schemes)
         place = servers.place(source.base, source.description, source.location)
         if place.unknown is not None and not only_to_show:
-            raise place.unknown
+            named = f"{source.name}, " if len(sources) > 1 else ""
+            raise SpecError(f"{named}{place.unknown.pointer}", place.unknown.problem)
         api = _api(source, place, limits, identity, form)
         outcome = _sort_out(source, api, place, [(next(tool_names), candidate) for candidate in own], listing)
         summaries.append(_summary(source, api, outcome))

@@ -77,12 +77,13 @@ def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[Bas
     """A doubt about the base URL: it has no path although every server of the document has one (then most calls get
     404), or it ends like the address of a document."""
     if configured.path.endswith((".json", ".yaml", ".yml")):
-        return f"API_BASE_URL is {configured}, which looks like a document: leave out the file if calls get a 404"
+        problem = f"API_BASE_URL (or base_url) is {configured}, which looks like a document"
+        return f"{problem}: leave out the file if calls get a 404"
     paths = [base.path for base in documented] + [url for url in servers if url.startswith("/")]
     paths = [path.rstrip("/") for path in paths]
     if configured.path or not paths or not all(paths):
         return ""
-    problem = f"API_BASE_URL is {configured} and the document's server is {servers[0]}"
+    problem = f"API_BASE_URL (or base_url) is {configured} and the document's server is {servers[0]}"
     return f"{problem}: if calls are answered with 404, set it to {configured}{paths[0]}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import logging
 import mimetypes
 import os
 import sys
@@ -120,7 +121,9 @@ def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
 
 
 async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Calls the tool through the same gateway that a server would use."""
+    """Calls the tool through the same gateway that a server would use. Its warnings, such as that there is no token,
+    are not written: the result says the same and why."""
+    logging.getLogger("openapi_mcp_server.upstream").setLevel(logging.ERROR)
     catalog = await read_catalog(config)
     schema = msgspec.json.decode(catalog.tools[tool].input.schema) if tool in catalog.tools else {}
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
@@ -196,7 +199,9 @@ def _hint(url: str, said: str) -> str:
         return "; --token-file FILE does"
     if said == os.strerror(errno.ECONNREFUSED):
         return "; does the server run?"
-    return "" if urlsplit(url).path.endswith(("/mcp", "/sse")) else "; our servers' endpoint is at /mcp"
+    if not urlsplit(url).path.endswith(("/mcp", "/sse")):
+        return "; our servers' endpoint is at /mcp"
+    return "" if ";" in said else "; doctor --server says more"
 
 
 def _first(error: BaseException) -> BaseException:

@@ -73,9 +73,14 @@ def policy(config: Config) -> Policy:
 def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     """A sentence for each entry about principals that selects no operation. A misspelt one in a ``deny`` leaves its
     operation open."""
-    rules = list(_places(policy(config)))
+    found = policy(config)
+    rules = list(_places(found))
     tags = {tag for subject in subjects for tag in subject.tags}
     named = [(f"INBOUND_TOKENS[{index}]", token.tags) for index, token in enumerate(config.inbound.tokens)]
+    are_asked = config.inbound.kind != "none" and config.transport != "stdio"
+    if not are_asked and (found.default is None or len(rules) > 1):
+        who = "POLICY: callers are not asked who they are (INBOUND_AUTH), so each has what `default` allows"
+        yield f"{who}; there is none, so nobody may call anything" if found.default is None else who
     named += [(f"POLICY: {place}", rule.tags) for place, rule in rules]
     for place, wanted in named:
         for tag in sorted((wanted or frozenset()) - tags):

@@ -6,7 +6,7 @@ import logging
 
 from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import ToolCatalog
-from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
+from openapi_mcp_server.bridge.search.names import MOST_TOOLS, is_searched, seen_tokens
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.settings.config import Config
@@ -45,10 +45,10 @@ def report(config: Config, catalog: ToolCatalog) -> None:
     for each in catalog.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    _report_size(config, seen_tokens(catalog.tools.values()))
+    _report_size(config, seen_tokens(catalog.tools.values()), len(catalog.tools))
 
 
-def _report_size(config: Config, tokens: int) -> None:
+def _report_size(config: Config, tokens: int, count: int) -> None:
     """Logs the tokens that a model pays for the list, if that is long."""
     fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
     if is_searched(config.tool_mode, tokens, config.tool_budget_tokens):
@@ -56,6 +56,9 @@ def _report_size(config: Config, tokens: int) -> None:
     elif tokens > config.tool_budget_tokens:
         problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
         logger.warning(problem, extra=fields)
+    elif count > MOST_TOOLS:
+        problem = f"several clients take {MOST_TOOLS} tools at most: TOOL_MODE=search, or INCLUDE_TAGS, offers fewer"
+        logger.info(problem, extra={"tools": count})
 
 
 def _report_security(catalog: ToolCatalog) -> None:

@@ -18,6 +18,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
+from openapi_mcp_server.settings.sources import path_hint
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.requests import Pending
 from openapi_mcp_server.upstream.sockets import Dialler
@@ -96,6 +97,8 @@ def _start(path: Path, error: OSError) -> str:
     """The folder in which a relative path was looked for: a client that starts the server chooses it."""
     if path.is_absolute() or not isinstance(error, FileNotFoundError):
         return ""
+    if hint := path_hint(str(path)):
+        return hint
     with suppress(OSError):  # the folder itself may be gone
         return f"; it was looked for in {Path.cwd()}"
     return ""
@@ -191,7 +194,8 @@ def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
         request = request_for(url, headers=_ACCEPT)
     except ValueError as error:
-        raise ConfigError(setting, f"{shown(url)}: {error}") from None
+        hint = "; write a path without file://" if url.startswith("file:") else ""
+        raise ConfigError(setting, f"{shown(url)}: {error}{hint}") from None
     if problem := rule.url_problem(request.origin.scheme, request.origin.host):
         raise ConfigError(setting, f"{shown(url)}: {problem}")
     return request

@@ -12,7 +12,7 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.sources import ReadFile, from_object, objects
+from openapi_mcp_server.settings.sources import ReadFile, file_hint, from_object, objects
 from openapi_mcp_server.settings.table import SETTINGS
 
 AuthKind = Literal["none", "basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4"]
@@ -181,12 +181,23 @@ def auth(given: Mapping[str, Given]) -> Auth:
         if not value:
             problem = "is missing" if given[name].is_default or value is None else "is empty"
             raise ConfigError(given[name].label, f"{problem}; {kind.label} is {kind.value}")
-        if name != "AUTH_OAUTH2_PRIVATE_KEY" and ("\n" in value or "\r" in value):
-            raise ConfigError(given[name].label, "must be one line")
-        if name == "AUTH_TOKEN" and value.lower().startswith("bearer "):
-            problem = "begins with the word Bearer, which is sent anyway; give the token alone"
+        if value.startswith("${") and value.endswith("}"):
+            hint = file_hint(given[name].label)
+            raise ConfigError(given[name].label, f"is a placeholder that nothing has filled in; give the value{hint}")
+        if problem := _slip(name, value):
             raise ConfigError(given[name].label, problem)
     return made
+
+
+def _slip(name: str, value: str) -> str:
+    """A slip that would be sent as it is, and what to do about it; empty if there is none."""
+    if name != "AUTH_OAUTH2_PRIVATE_KEY" and ("\n" in value or "\r" in value):
+        return "must be one line"
+    if name == "AUTH_TOKEN" and value.lower().startswith("bearer "):
+        return "begins with the word Bearer, which is sent anyway; give the token alone"
+    if name in {"AUTH_TOKEN", "AUTH_API_KEY"} and value[0] == value[-1] and value[0] in "\"'":
+        return "is in quotes, which would be sent too; leave them out"
+    return ""
 
 
 def overlooked(given: Mapping[str, Given]) -> Iterable[str]:

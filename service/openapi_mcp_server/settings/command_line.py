@@ -84,6 +84,21 @@ FAMILIES = {
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""
+ELSEWHERE: Mapping[str, str] = {
+    "--openapi-spec": "--spec-url",
+    "--openapi-spec-url": "--spec-url",
+    "--openapi-spec-path": "--spec-path",
+    "--openapi-url": "--spec-url",
+    "--swagger-url": "--spec-url",
+    "--spec-file": "--spec-path",
+    "--base-url": "--api-url",
+    "--server-url": "--api-url",
+    "--api-headers": "--extra-headers",
+    "--headers": "--extra-headers",
+    "--header": "--extra-headers",
+    "--token": "--auth-token",
+}
+"""Options of other programs that make tools of OpenAPI documents, and ours for the same."""
 _NAMED = "a document is named by an option: --spec-path FILE or --spec-url URL"
 _SHORT = {"-v": "--verbose"}
 _OF_DOCUMENTS = frozenset({"inspect", "call", "doctor", "diff", "mock"})
@@ -181,7 +196,7 @@ def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
         if command == argv[0]:
             return command, argv[1:]
     if "/" in argv[0] or "." in argv[0]:
-        raise ConfigError(argv[0], _NAMED)
+        raise ConfigError(argv[0], _of_name(argv[0]))
     raise ConfigError(argv[0], f"no such command; {_suggest(argv[0], COMMANDS)}")
 
 
@@ -249,8 +264,15 @@ def _stray(operand: str, command: Command, known: Iterable[str]) -> str:
     if operand.startswith("-"):
         return f"options begin with two dashes; {_suggest('-' + operand, known)}"
     if "/" in operand or "." in operand:
-        return _NAMED
+        return _of_name(operand)
     return f"the command {command} takes options only"
+
+
+def _of_name(operand: str) -> str:
+    """The advice about the name of a document, or of the package in the arguments of ``uvx`` or ``npx``."""
+    if operand.rpartition("/")[2].partition("@")[0].endswith("openapi-mcp-server"):
+        return "this is the name of a program; take it out of the arguments"
+    return _NAMED
 
 
 def _next(flag: str, queue: list[str]) -> str:
@@ -260,5 +282,7 @@ def _next(flag: str, queue: list[str]) -> str:
 
 
 def _suggest(wrong: str, known: Iterable[str]) -> str:
+    if wrong in ELSEWHERE:
+        return f"here it is {ELSEWHERE[wrong]}"
     near = difflib.get_close_matches(wrong, list(known), n=1)
     return f"did you mean {near[0]}? --help lists all" if near else "--help lists all"

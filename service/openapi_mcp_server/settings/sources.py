@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PureWindowsPath
 from typing import Any, TypeVar
 
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError, ServiceError
-from openapi_mcp_server.settings.command_line import Given
+from openapi_mcp_server.settings.command_line import ELSEWHERE, Given
 from openapi_mcp_server.settings.readers import pairs, repeated, words
 from openapi_mcp_server.settings.table import SETTINGS, Setting
 
@@ -21,6 +22,12 @@ _BY_FLAG = {
     if "_" in (name := setting.option.strip("-").upper().replace("-", "_")) and name not in _KNOWN
 }
 """Variables named as a flag whose variable has another name: ``API_URL`` for API_BASE_URL."""
+_OF_OPTION = {setting.option: setting.name for setting in SETTINGS}
+_BY_FLAG |= {
+    name: _OF_OPTION[ours]
+    for option, ours in ELSEWHERE.items()
+    if "API" in (name := option.strip("-").upper().replace("-", "_"))  # BASE_URL may be anybody's
+}
 _BYTE = re.compile(r" \(byte ([0-9]+)\)$")
 Decoded = TypeVar("Decoded")
 _NEAR = 0.88
@@ -70,7 +77,7 @@ def from_object(
     known = [*settings, *(f"{name}_file" for name in settings)]
     for name in fields:
         if name not in known:
-            there = f"{near(name, known)}there are {', '.join(settings)}{more}"
+            there = near(name, known).strip() or f"there are {', '.join(settings)}{more}"
             raise ConfigError(place, f"has no field {name[:64]!r}; {there}")
     return {setting.name: _from_element(setting, fields, place, read_file) for setting in settings.values()}
 
@@ -106,7 +113,7 @@ def objects(given: Given, kind: type[Decoded], form: str) -> Decoded:
         raise ConfigError(given.label, f"must be a JSON {form} of objects") from None
     except msgspec.DecodeError as error:
         if not given.value.lstrip().startswith(("[", "{")):
-            problem = f"must be a JSON {form} of objects{_file_hint(given.label)}"
+            problem = f"must be a JSON {form} of objects{file_hint(given.label)}"
             raise ConfigError(given.label, problem) from None
         raise ConfigError(given.label, f"is not JSON: {_with_place(str(error), given.value)}") from None
     if name is not None:
@@ -114,7 +121,7 @@ def objects(given: Given, kind: type[Decoded], form: str) -> Decoded:
     return decoded
 
 
-def _file_hint(label: str) -> str:
+def file_hint(label: str) -> str:
     """How a file is named instead: as a variable, or as a field of an element; nothing where it was one already."""
     if label.upper().endswith("_FILE"):
         return ""
@@ -172,6 +179,16 @@ def text_of(path: str, label: str, read_file: ReadFile) -> str:
     except ServiceError as error:
         raise ConfigError(label, f"cannot read {path}: {error}") from None
     except OSError as error:
-        raise ConfigError(label, f"cannot read {path}: {error.strerror}") from None
+        raise ConfigError(label, f"cannot read {path}: {error.strerror}{path_hint(path)}") from None
     except ValueError:
         raise ConfigError(label, f"{path} is not UTF-8 text") from None
+
+
+def path_hint(path: str) -> str:
+    """Advice about a path that names no file because no shell has read it, or because it is one of Windows."""
+    if path.startswith("~"):
+        return "; ~ is not replaced here: write the whole path"
+    if path[:1] in {'"', "'"}:
+        return "; its quotes are taken as part of the name: leave them out"
+    drive = PureWindowsPath(path).drive
+    return f"; in WSL, {drive} is at /mnt/{drive[0].lower()}" if re.fullmatch("[A-Za-z]:", drive) else ""

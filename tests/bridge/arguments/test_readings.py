@@ -418,3 +418,32 @@ def test_what_is_beside_the_name_that_it_is_like_is_no_slip() -> None:
 def test_without_a_body_of_named_properties_an_unknown_argument_is_refused() -> None:
     made = in_parameter("query", INTEGER, "3.1", required=False)
     assert problems(made, {"undeclared": 1}) == ["- /undeclared: unknown; there are v"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "said"),
+    [
+        pytest.param({"type": "integer", "maximum": 5}, "9", "a number of at most 5, got 9", id="too large"),
+        pytest.param({"type": ["integer", "null"], "minimum": 1}, "0", "a number of at least 1, got 0", id="or null"),
+        pytest.param(
+            {"anyOf": [{"type": "integer", "maximum": 5}, {"type": "null"}]},
+            "9",
+            "a number of at most 5, got 9",
+            id="any",
+        ),
+        pytest.param(
+            {"type": "string", "maxLength": 2}, 123, 'at most 2 characters, got "123"', id="a number for text"
+        ),
+        pytest.param(
+            _list({"type": "string"}) | {"maxItems": 1}, '["a","b"]', 'at most 1 items, got ["a","b"]', id="a list"
+        ),
+        pytest.param({"type": "boolean"}, "9", 'boolean, got "9"', id="another type is told as it was given"),
+        pytest.param(
+            {"anyOf": [{"type": "boolean"}, {"type": "null"}]}, "9", 'boolean or null, got "9"', id="each other"
+        ),
+        pytest.param({"type": "integer", "enum": [1, 2]}, "3", 'one of 1, 2, got "3"', id="none of a list"),
+    ],
+)
+def test_a_value_that_was_read_and_is_beyond_a_limit_is_told_by_the_limit(schema: Any, given: Any, said: str) -> None:
+    made = with_body(JSON, {"type": "object", "properties": {"v": schema}}, "3.1")
+    assert problems(made, {"v": given}) == [f"- /v: expected {said}"]

@@ -159,11 +159,34 @@ def _said(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _still_wrong(errors: Sequence[Failure]) -> set[Path]:
-    """The places of values that do not fit, or that are missing."""
-    found = list(islice(every(errors), _MAX_LOOKED_AT))
-    return {tuple(error.instance_path) for error in found} | {
-        (*error.instance_path, error.kind.property) for error in found if isinstance(error.kind, Kind.Required)
-    }
+    """The places of values of a wrong kind, or that are missing. A number that is only too large was meant as a number:
+    its error should say so."""
+    return set(islice(chain.from_iterable(map(_wrong_places, errors)), _MAX_LOOKED_AT))
+
+
+def _wrong_places(error: Failure) -> Iterator[Path]:
+    path = tuple(error.instance_path)
+    if _is_of_wrong_kind(error):
+        yield path
+    elif isinstance(error.kind, Kind.Required):
+        yield (*path, error.kind.property)
+    for branch in getattr(error.kind, "context", ()):
+        for inner in branch:
+            if len(inner.instance_path) > len(path):
+                yield from _wrong_places(inner)
+
+
+def _is_of_wrong_kind(error: Failure) -> bool:
+    """Whether the value has another type than every alternative, or is none of the listed values."""
+    match error.kind:
+        case Kind.Type() | Kind.Enum() | Kind.Constant():
+            return True
+        case Kind.AnyOf(context=branches) | Kind.OneOfNotValid(context=branches):
+            return all(
+                any(inner.instance_path == error.instance_path and _is_of_wrong_kind(inner) for inner in branch)
+                for branch in branches
+            )
+    return False
 
 
 def _at(values: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value

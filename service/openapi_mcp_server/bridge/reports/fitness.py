@@ -9,12 +9,10 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
-from openapi_mcp_server.bridge.search.names import seen_tokens
+from openapi_mcp_server.bridge.search.names import MOST_TOOLS, seen_tokens
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 from openapi_mcp_server.settings.table import default
 
-MOST_TOOLS = 128
-"""The most tools in a request to OpenAI's API; VS Code's chat and others cut or refuse longer lists."""
 MOST_TOKENS: int = default("TOOL_BUDGET_TOKENS")
 _SHOWN = 5
 _INSTRUCTIONS = re.compile(

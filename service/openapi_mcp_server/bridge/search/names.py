@@ -11,6 +11,8 @@ from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, Tool
 
 SEARCH, DESCRIBE, READ, CALL = "search_operations", "describe_operation", "read_operation", "call_operation"
 NAMES = frozenset({SEARCH, DESCRIBE, READ, CALL})
+MOST_TOOLS = 128
+"""The most tools in a request to OpenAI's API; VS Code's chat and others cut or refuse longer lists."""
 
 
 def seen_tokens(tools: Iterable[Tool]) -> int:

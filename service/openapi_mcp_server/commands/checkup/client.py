@@ -12,7 +12,8 @@ import httpx2
 import msgspec
 
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN
-from openapi_mcp_server.bridge.reports.fitness import MOST_TOKENS, MOST_TOOLS
+from openapi_mcp_server.bridge.reports.fitness import MOST_TOKENS
+from openapi_mcp_server.bridge.search.names import MOST_TOOLS
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.checkup.checkup import Checkup, Finding, on_one_line
 

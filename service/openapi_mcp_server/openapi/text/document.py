@@ -17,6 +17,10 @@ __all__ = ["Document", "DocumentLimits", "is_json", "parse", "read"]
 
 _JSON_START = re.compile(rb'\s*\{\s*["}]')
 _MARKUP_START = re.compile(rb"\s*<")
+_OF_PAGE = (
+    "this is HTML or XML, not an OpenAPI document in JSON or YAML; "
+    "the document of such a page is often at /openapi.json, /swagger.json or /v3/api-docs"
+)
 # Any patch release, and what follows a hyphen: `3.0.0-rc2` is in documents to this day.
 _DIALECTS: dict[str, tuple[tuple[re.Pattern[str], DialectName], ...]] = {
     "openapi": (
@@ -70,7 +74,7 @@ def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  #
     """
     text = checked(data)
     if _MARKUP_START.match(text):
-        raise SpecError("", "this is HTML or XML, not an OpenAPI document in JSON or YAML")
+        raise SpecError("", _OF_PAGE)
     if is_json(text):
         return json_text.compact(text, limits)
     from openapi_mcp_server.openapi.text import yaml  # noqa: PLC0415 - 3 ms, for documents in YAML

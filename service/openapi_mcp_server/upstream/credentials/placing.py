@@ -88,7 +88,18 @@ def names_in(piece: str) -> frozenset[str]:
 def require(fits: Callable[[str], object], value: str, setting: str, api: str) -> None:
     """Raises ConfigError for a value that cannot be sent where it should be."""
     if not value or not fits(value):
-        raise ConfigError(setting, f"the value for {api} holds a character that cannot be sent in its place")
+        raise ConfigError(
+            setting, f"the value for {api} holds a character that cannot be sent in its place{_likely(value)}"
+        )
+
+
+def _likely(value: str) -> str:
+    """The usual reason, without a character of the secret."""
+    if value != value.strip():
+        return ": a space or an end of line at one of its ends; take it out"
+    if not value.isascii():
+        return ": one beyond ASCII, such as a typographic quote or a byte order mark; take it out"
+    return ""
 
 
 def _without_header(request: HttpRequest, name: str) -> list[tuple[str, str]]:
