@@ -71,16 +71,13 @@ def policy(config: Config) -> Policy:
 
 
 def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
-    """A sentence for each entry about principals that selects no operation. A misspelt one in a ``deny`` leaves its
-    operation open."""
+    """A sentence for each entry about principals that has no effect. A misspelt one in a ``deny`` leaves its operation
+    open."""
     found = policy(config)
+    yield from _of_nobody(config, found)
     rules = list(_places(found))
     tags = {tag for subject in subjects for tag in subject.tags}
     named = [(f"INBOUND_TOKENS[{index}]", token.tags) for index, token in enumerate(config.inbound.tokens)]
-    are_asked = config.inbound.kind != "none" and config.transport != "stdio"
-    if not are_asked and (found.default is None or len(rules) > 1):
-        who = "POLICY: callers are not asked who they are (INBOUND_AUTH), so each has what `default` allows"
-        yield f"{who}; there is none, so nobody may call anything" if found.default is None else who
     named += [(f"POLICY: {place}", rule.tags) for place, rule in rules]
     for place, wanted in named:
         for tag in sorted((wanted or frozenset()) - tags):
@@ -96,6 +93,14 @@ def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     for place, one in selectors:
         if one in unused:
             yield f"POLICY: {place}: {one.shown} selects no operation that is served"
+
+
+def _of_nobody(config: Config, found: Policy) -> Iterator[str]:
+    """A sentence if there are rules for named callers, but no caller has a name."""
+    are_asked = config.inbound.kind != "none" and config.transport != "stdio"
+    if not are_asked and (found.default is None or len(list(_places(found))) > 1):
+        who = "POLICY: callers are not asked who they are (INBOUND_AUTH), so each has what `default` allows"
+        yield f"{who}; there is none, so nobody may call anything" if found.default is None else who
 
 
 def _places(policy: Policy) -> Iterator[tuple[str, Rule]]:
