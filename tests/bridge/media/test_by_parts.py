@@ -16,6 +16,7 @@ from openapi_mcp_server.bridge.media.by_parts import (
     count,
     decode_by_parts,
     holds,
+    holds_any,
     items,
     take_apart,
     without_escapes,
@@ -140,6 +141,18 @@ def test_a_piece_is_found_and_counted_wherever_it_is(size, at, piece):
     assert (holds(text, piece), count(text, b"a")) == (False, 0)
     text = text[:at] + piece + text[at:]
     assert (holds(text, piece), count(text, b"a")) == (True, 1)
+
+
+@given(
+    size=st.integers(0, 3 * PART_BYTES),
+    at=st.integers(0, 3 * PART_BYTES),
+    piece=st.sampled_from([b"a", b"aaa", b"bAB", b"AbAbAb"]),
+)
+def test_one_of_some_pieces_is_found_wherever_it_is_and_however_it_is_written(size, at, piece):
+    alike = bytes.maketrans(b"AB", b"ab")
+    text = b"." * size
+    assert not holds_any(text, (b"xx", piece.lower()), alike)
+    assert holds_any(text[:at] + piece + text[at:], (b"xx", piece.lower()), alike)
 
 
 @pytest.mark.parametrize("envelope", ["array", "envelope"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from growth import is_linear
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.schemas import validation, weight
-from openapi_mcp_server.bridge.schemas.digits import Comparisons
+from openapi_mcp_server.bridge.schemas.digits import Comparisons, are_long, are_many
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.errors import ArgumentError
 
@@ -239,3 +239,24 @@ def test_no_error_is_told_that_the_whole_value_has_not(value: Any, values: int, 
 @given(json_values)
 def test_a_small_value_is_its_own_excerpt(value: Any) -> None:
     assert Excerpt(value, 1_000).value == value
+
+
+@pytest.mark.parametrize(
+    ("number", "is_odd", "is_long"),
+    [
+        ("7", False, False),
+        ("123456789012345678", False, False),
+        ("9223372036854775807", True, False),
+        ("0.5", True, False),
+        ("1e5", True, False),
+        ("1E-99", True, False),
+        ("1e100", True, True),
+        ("2E-987", True, True),
+        ("3e+123", True, True),
+        ("9" * 99, True, False),
+        ("8" * 100, True, True),
+    ],
+)
+def test_odd_and_long_numbers_are_seen_in_a_text(number, is_odd, is_long):
+    text = f'{{"a":"-.eE","b":[{number}]}}'.encode()
+    assert (are_many(text), are_long(text)) == (is_odd, is_long)

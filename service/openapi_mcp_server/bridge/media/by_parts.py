@@ -7,7 +7,7 @@ would wait 5 to 15 ms for the lock (docs/adr/0036).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -61,12 +61,20 @@ def holds(text: bytes, piece: bytes) -> bool:
     return any(text.find(piece, start, start + more) >= 0 for start in part_starts(text))
 
 
-def finds(pattern: re.Pattern[bytes], text: bytes, longest: int) -> bool:
-    """Whether a pattern that takes no more than ``longest`` bytes is in a text."""
+def holds_any(text: bytes, pieces: Sequence[bytes], alike: bytes) -> bool:
+    """Whether one of some pieces is in a text. ``alike``: a table for `bytes.translate` of signs that count as others.
+    A megabyte takes 2 ms; a regular expression with alternatives takes 8 to 20."""
     if len(text) <= PART_BYTES:
-        return pattern.search(text) is not None
-    more = PART_BYTES + longest - 1
-    return any(pattern.search(text, start, start + more) is not None for start in part_starts(text))
+        return _has_any(text.translate(alike), pieces)
+    more = PART_BYTES + max(map(len, pieces)) - 1
+    return any(_has_any(text[start : start + more].translate(alike), pieces) for start in part_starts(text))
+
+
+def _has_any(text: bytes, pieces: Sequence[bytes]) -> bool:
+    for piece in pieces:  # noqa: SIM110 - any() takes twice as long, for the arguments of each call
+        if piece in text:
+            return True
+    return False
 
 
 def part_starts(text: bytes) -> Iterator[int]:

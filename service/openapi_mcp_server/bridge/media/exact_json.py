@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts, finds, without_escapes
+from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts, holds_any, without_escapes
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.grammar import IN_STRING
 from openapi_mcp_server.openapi.text.json_text import depth
@@ -33,9 +33,9 @@ _LEVELS = 3
 """The levels of a large value that are encoded in parts."""
 _ENTRIES = 100
 """The most entries of an array or object that are encoded in one call."""
-_HIDING = re.compile(rb"[ \t\r\n]:|\\u00(?:22|3[aA])")
+_HIDING = (b" :", rb"\u0022", rb"\u003a")
 """White space before a colon, and escapes of `":` in a string, which `_names` does not count."""
-_HIDING_BYTES = 6
+_HIDING_ALIKE = bytes.maketrans(b"\t\r\nA", b"   a")
 _STRING_OR_NAME = re.compile(rb'"[^"]*+"?([ \t\r\n]*+:)?')
 """In a text `without_escapes`."""
 _STRINGS_AT_ONCE = 500
@@ -57,7 +57,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     if count(data, b"[") + count(data, b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     again = _parts(value, _LEVELS) if len(data) > _LARGE else (_encode(value),)
-    names = _names_one_by_one if finds(_HIDING, data, _HIDING_BYTES) else _names
+    names = _names_one_by_one if holds_any(data, _HIDING, _HIDING_ALIKE) else _names
     if names(data) > sum(map(names, again)):  # the decoder keeps the last of two equal names
         raise ValueError("an object has the same name twice")
     return value

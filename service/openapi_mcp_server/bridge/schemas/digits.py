@@ -6,12 +6,11 @@ digits, it takes as long as the square of these: 4 kB of digits beside 1,000 num
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from openapi_mcp_server.bridge.media.by_parts import count, finds
+from openapi_mcp_server.bridge.media.by_parts import count, holds_any
 from openapi_mcp_server.bridge.schemas.visits import Visits
 from openapi_mcp_server.bridge.schemas.weight import BOUNDS, Numbers, is_json_number, own_options, references
 from openapi_mcp_server.pausing import in_turns
@@ -22,21 +21,22 @@ _BLOCK = 100
 _BITS_OF_A_BLOCK = 332
 _FEW = 100
 """So few integers are not worth counting, whatever they are compared with."""
-_ODD = re.compile(rb"[0-9](?:[.eE]|[0-9]{18})")
-_LONG = re.compile(rb"[0-9]{100}|[eE][+-]?[0-9]{3}")
-_LONGEST = 100
+_ODD = (b"0.", b"0e", b"0" * 19)
+_LONG = (b"0" * _BLOCK, b"e000", b"e+000")
+_ALIKE = bytes.maketrans(b"123456789E-", b"000000000e+")
+"""Digits and signs of numbers that count as others in these pieces."""
 _AT_ONCE = 500
 _WITH_NUMBERS = ("enum", "const", *BOUNDS)
 
 
 def are_many(text: bytes) -> bool:
     """Whether there may be numbers in a JSON text that take time; false for nearly all arguments."""
-    return count(text, b",") > _FEW or finds(_ODD, text, _LONGEST)
+    return count(text, b",") > _FEW or holds_any(text, _ODD, _ALIKE)
 
 
 def are_long(text: bytes) -> bool:
     """Whether numbers in a JSON text may have hundreds of digits, which even take time beside a single bound."""
-    return finds(_LONG, text, _LONGEST)
+    return holds_any(text, _LONG, _ALIKE)
 
 
 def comparisons(value: object, others: Numbers, most: int) -> int:

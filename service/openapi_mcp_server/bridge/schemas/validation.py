@@ -156,8 +156,8 @@ def compares_too_much(value: object, schema: bytes, text: bytes | None = None) -
     if text is not None and not digits.are_many(text):
         return False
     others = weight.numbers_to_choose_from(schema)
-    if text is None or digits.are_long(text):
-        others = others._replace(bounds=weight.bounds(schema))
+    if (bounds := weight.bounds(schema)) and (text is None or digits.are_long(text)):
+        others = others._replace(bounds=bounds)
     if not any(others) or digits.comparisons(value, others, COMPARISONS) <= COMPARISONS:
         return False
     return digits.Comparisons(schema, COMPARISONS).of(value, LEVELS) >= COMPARISONS
