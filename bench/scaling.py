@@ -5,8 +5,10 @@ The exponent is that of a power between the two largest: 1 is linear.
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,6 +30,7 @@ SESSIONS = (500, 1_000, 1_995)
 BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 ARGUMENTS = (1_000, 10_000, 100_000, 1_000_000, 3_900_000)
 AT_ONCE = (1, 8, 32, 128, 256)
+READINGS = 50
 LEAST_SECONDS = 0.5
 """Of CPU, by which a figure is made of as many calls as it takes."""
 
@@ -104,6 +107,17 @@ def of_arguments() -> Growth:
     with _large(1_000) as (port, pid):
         said = [(size, large.message("sendJson", objects=large.objects(size))) for size in ARGUMENTS]
         return Growth("bytes of arguments", "ms of CPU a call", [(size, _each(port, pid, one)) for size, one in said])
+
+
+def large_to_read() -> float:
+    """The CPU of a call with 1 MB of arguments, in times of what the standard library takes to read them."""
+    said = large.message("sendJson", objects=large.objects(1_000_000))
+    with _large(1_000) as (port, pid):
+        call = _each(port, pid, said)
+    began = time.process_time()
+    for _ in range(READINGS):
+        json.loads(said)
+    return call / (time.process_time() - began) * READINGS / 1000
 
 
 @contextmanager

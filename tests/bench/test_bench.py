@@ -57,10 +57,23 @@ def test_a_ratio_is_that_of_all_rounds_together() -> None:
     assert rounds.ratio(found, "one", "base") == 3.0
 
 
-@pytest.mark.parametrize(("now", "is_well"), [(5.0, True), (6.2, True), (6.3, False), (50.0, False), (2.0, True)])
-def test_a_call_that_costs_a_quarter_more_than_it_did_fails_the_check(now: float, is_well: bool) -> None:
+@pytest.mark.parametrize(
+    ("what", "now", "is_well"),
+    [
+        (bench.SMALL, 5.0, True),
+        (bench.SMALL, 6.2, True),
+        (bench.SMALL, 6.3, False),
+        (bench.SMALL, 50.0, False),
+        (bench.SMALL, 2.0, True),
+        (bench.LARGE, 7.4, True),
+        (bench.LARGE, 7.6, False),
+    ],
+)
+def test_a_call_that_costs_more_than_it_did_beyond_its_tolerance_fails_the_check(
+    what: str, now: float, is_well: bool
+) -> None:
     with nullcontext() if is_well else pytest.raises(SystemExit, match="a call costs more than it did"):
-        bench.judge(now, 5.0)
+        bench.judge(what, now, 5.0)
 
 
 def test_the_guard_needs_neither_matplotlib_nor_hdrhistogram() -> None:
