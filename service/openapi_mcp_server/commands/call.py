@@ -8,8 +8,8 @@ import logging
 import mimetypes
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -121,21 +121,32 @@ def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
 
 
 async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Calls the tool through the same gateway that a server would use. Its warnings, such as that there is no token,
-    are not written: the result says the same and why."""
-    logging.getLogger("openapi_mcp_server.upstream").setLevel(logging.ERROR)
+    """Calls the tool through the same gateway that a server would use."""
     catalog = await read_catalog(config)
     schema = msgspec.json.decode(catalog.tools[tool].input.schema) if tool in catalog.tools else {}
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
     outgoing = Outgoing(keyring(config), overhear=_overhear(config, catalog, tool, arguments))
     async with opened(config, catalog, _ignore, outgoing=outgoing) as gateway:
-        answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
+        with _without_warnings():
+            answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
     if "error" in answer:
         said = answer["error"]["message"]
         raise ConfigError(tool, f"{said}{'' if said.endswith('?') else ';'} inspect lists the tools")
     result: dict[str, Any] = answer["result"]
     return result
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Does not write the warnings of a call, such as that there is no token: the result says the same and why."""
+    upstream = logging.getLogger("openapi_mcp_server.upstream")
+    usual = upstream.level
+    upstream.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        upstream.setLevel(usual)
 
 
 def _overhear(
