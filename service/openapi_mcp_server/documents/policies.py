@@ -73,9 +73,8 @@ def policy(config: Config) -> Policy:
 def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     """A sentence for each entry about principals that has no effect. A misspelt one in a ``deny`` leaves its operation
     open."""
-    found = policy(config)
-    yield from _of_nobody(config, found)
-    rules = list(_places(found))
+    rules = list(_places(policy(config)))
+    yield from _of_nobody(config, [place for place, _ in rules])
     tags = {tag for subject in subjects for tag in subject.tags}
     named = [(f"INBOUND_TOKENS[{index}]", token.tags) for index, token in enumerate(config.inbound.tokens)]
     named += [(f"POLICY: {place}", rule.tags) for place, rule in rules]
@@ -95,12 +94,12 @@ def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
             yield f"POLICY: {place}: {one.shown} selects no operation that is served"
 
 
-def _of_nobody(config: Config, found: Policy) -> Iterator[str]:
+def _of_nobody(config: Config, places: list[str]) -> Iterator[str]:
     """A sentence if there are rules for named callers, but no caller has a name."""
     are_asked = config.inbound.kind != "none" and config.transport != "stdio"
-    if not are_asked and (found.default is None or len(list(_places(found))) > 1):
+    if not are_asked and places != ["default"]:
         who = "POLICY: callers are not asked who they are (INBOUND_AUTH), so each has what `default` allows"
-        yield f"{who}; there is none, so nobody may call anything" if found.default is None else who
+        yield who if "default" in places else f"{who}; there is none, so nobody may call anything"
 
 
 def _places(policy: Policy) -> Iterator[tuple[str, Rule]]:
