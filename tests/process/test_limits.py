@@ -1,14 +1,18 @@
-"""How much memory the process may have, by files as Linux writes them."""
+"""How much memory the process may have, by files as Linux writes them; and what becomes of memory that is freed."""
 
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from openapi_mcp_server.memory import LEAST_BYTES
 from openapi_mcp_server.process.limits import budget_bytes
+from processes import environment
 
 MIB = 2**20
 PHYSICAL = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -64,3 +68,33 @@ def test_without_a_limit_it_is_a_quarter_of_the_machines_memory(tmp_path, group,
 
 def test_workers_share_it(tmp_path):
     assert budget(tmp_path, "0::/\n", {"memory.max": f"{1024 * MIB}"}, workers=4) == 128 * MIB
+
+
+FREED = """
+import re
+from pathlib import Path
+
+from openapi_mcp_server.process import limits
+
+def resident():
+    return int(re.findall(r"VmRSS:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[0]) // 1024
+
+limits.return_large_blocks()
+bytes(16_000_000)  # by which the C library would put blocks of up to this size between small ones
+before = resident()
+kept, large = [], []
+for _ in range(20):
+    large.append(b"x" * 3_000_000)
+    kept.append(b"x" * 100_000)
+held = resident()
+large.clear()
+print(held - before, resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+def test_memory_of_large_blocks_is_returned_while_small_ones_beside_them_are_kept():
+    said = subprocess.run([sys.executable, "-c", FREED], env=environment(), capture_output=True, text=True, check=True)
+    held, kept = map(int, said.stdout.split())
+    assert held > 50
+    assert kept < 10

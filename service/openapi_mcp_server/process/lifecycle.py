@@ -26,7 +26,7 @@ from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.documents.report import report
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe import logs
-from openapi_mcp_server.process import own_apis
+from openapi_mcp_server.process import limits, own_apis
 from openapi_mcp_server.process.building import Outgoing, hidden, opened, sharing
 from openapi_mcp_server.process.observing import Tally, observers, traced
 from openapi_mcp_server.process.own_apis import InFront
@@ -198,6 +198,7 @@ def _settle() -> None:
     replaces is freed after its last call, frozen or not."""
     gc.freeze()
     gc.set_threshold(*COLLECTED)
+    limits.return_large_blocks()
     aside.give_way()
 
 

@@ -1,7 +1,8 @@
-"""How much memory this process may have: what its control group or, without one, its machine has."""
+"""How much memory this process may have, by its control group or its machine; and that it gives back what it frees."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,7 +10,12 @@ from pathlib import Path
 
 from openapi_mcp_server.memory import LEAST_BYTES
 
+LARGE_BLOCK_BYTES = 2 * 1024 * 1024
+"""Blocks of at least this size are returned to the system when they are freed."""
+
 _ROOT = Path("/")
+_M_MMAP_THRESHOLD = -3
+"""mallopt(3), malloc.h."""
 
 
 def budget_bytes(workers: int, root: Path = _ROOT) -> int:
@@ -20,6 +26,19 @@ def budget_bytes(workers: int, root: Path = _ROOT) -> int:
     limit = min(_control_group_limits(root), default=physical)
     whole = limit // 2 if limit < physical else physical // 4
     return max(LEAST_BYTES, whole // workers)
+
+
+def return_large_blocks() -> None:
+    """Tells glibc to return each large block to the system when it is freed.
+
+    By itself it does so above the size of the largest block that was ever freed. Smaller ones lie between others then,
+    and leave holes: beside answers of 3 MB that nobody read, a process had 105 to 134 MiB of its budget of 128, and has
+    105 to 109 with this. A message of 1 MB costs a seventh more CPU, since such pages are new each time. Other C
+    libraries have no such function, and are left as they are.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def _control_group_limits(root: Path) -> Iterator[int]:
