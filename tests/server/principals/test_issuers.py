@@ -175,12 +175,13 @@ def test_a_key_that_is_replaced_under_its_own_id_is_believed_no_longer():
     judged(web, story)
 
 
-@pytest.mark.parametrize("trouble", ["down", "slow", "broken", "large"])
+@pytest.mark.parametrize("trouble", ["down", "slow", "broken", "large", "no UTF-8"])
 def test_known_keys_are_good_for_an_hour_of_trouble_and_new_ones_after_it(trouble):
     web = Web(pages("one"))
     others = {
         "down": None, "slow": dict.fromkeys(pages(), "slow"), "broken": dict.fromkeys(pages(), (200, b"[")),
         "large": {**pages(), f"{NAME}/jwks": (200, b'{"keys":[' + b" " * 10_000_000)},
+        "no UTF-8": dict.fromkeys(pages(), (200, b'{"issuer":"\xff","jwks_uri":"","keys":[{"kty":"\xff"}]}')),
     }  # fmt: skip
 
     async def story(outcome):

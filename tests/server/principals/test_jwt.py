@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import time
 from urllib.parse import urlsplit
@@ -65,6 +66,11 @@ def tampered(issuer):
     return ".".join((head, forged({}, issuer.claims(sub="root")).split(".")[1], signature))
 
 
+def unsigned(header, claims):
+    """Of any bytes at all."""
+    return ".".join(base64.urlsafe_b64encode(piece).rstrip(b"=").decode() for piece in (header, claims, b"none"))
+
+
 NOW = int(time.time())
 ACCEPTED = {
     "RS256": lambda issuer: issuer.token(),
@@ -116,6 +122,10 @@ REFUSED = {
     "a signature of another token": lambda issuer: ".".join(
         (*issuer.token(sub="root").split(".")[:2], issuer.token().split(".")[2])
     ),
+    "a header that is no UTF-8": lambda issuer: unsigned(b'{"alg":"RS256","kid":"\xff"}', b"{}"),
+    "claims that are no UTF-8": lambda issuer: unsigned(b'{"alg":"RS256"}', b'{"iss":"\xff","exp":1}'),
+    "groups that are no UTF-8": lambda issuer: unsigned(b'{"alg":"RS256"}', b'{"iss":"","exp":1,"groups":["\xff"]}'),
+    "claims nested too deeply": lambda issuer: unsigned(b'{"alg":"RS256"}', b'{"realm_access":' + b"[" * 8_000),
     "five parts": lambda issuer: f"{issuer.token()}.e30.e30",
     "changed claims": tampered,
     "a wrong audience": lambda issuer: issuer.token(aud="https://other.example.com"),

@@ -42,3 +42,6 @@ def double(text: str) -> float:
 decode: Any = msgspec.json.Decoder(float_hook=Number).decode
 encode = msgspec.json.Encoder(enc_hook=_spelt).encode
 decode_doubles: Any = msgspec.json.Decoder(float_hook=double).decode
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""The errors of reading a stranger's JSON. For bytes that are no UTF-8 in a text, msgspec raises Python's own error."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.openapi.text.numbers import double
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE, double
 from openapi_mcp_server.server.principals.guard import InvalidToken, MissingScope
 from openapi_mcp_server.settings.inbound import Inbound
 
@@ -70,7 +70,7 @@ def header(data: bytes, inbound: Inbound) -> Header:
     """Raises InvalidToken for what no key could mend."""
     try:
         read = _header(data)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         raise InvalidToken("the token's header cannot be read") from None
     if read.alg not in inbound.algorithms:
         raise InvalidToken("the token is signed in a way that is not allowed here")
@@ -84,7 +84,7 @@ def header(data: bytes, inbound: Inbound) -> Header:
 def read(data: bytes) -> Claims:
     try:
         return _claims(data)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         raise InvalidToken("the token's claims cannot be read") from None
 
 

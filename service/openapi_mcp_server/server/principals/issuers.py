@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from openapi_mcp_server.bridge.http_messages import request_for
 from openapi_mcp_server.errors import UpstreamError
-from openapi_mcp_server.openapi.text.numbers import decode_doubles
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE, decode_doubles
 from openapi_mcp_server.server.principals.guard import CannotVerify
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.sockets import Dialler
@@ -148,7 +148,7 @@ class Issuer:
         discovered = await self._discover()
         try:
             found = msgspec.json.decode(await self._get(discovered.jwks_uri), type=_Jwks)
-        except (msgspec.MsgspecError, RecursionError):
+        except UNREADABLE:
             raise _Unusable("its jwks_uri answers no JWK Set") from None
         held = [one for raw in found.keys[:MOST_KEYS] if (one := _usable(raw)) is not None]
         if not held:
@@ -164,7 +164,7 @@ class Issuer:
         for url in (f"{root}{path}/{_PLACES[0]}", f"{root}/{_PLACES[1]}{path}", f"{root}/{_PLACES[0]}{path}"):
             try:
                 read = msgspec.json.decode(await self._get(url), type=_Discovered)
-            except (msgspec.MsgspecError, RecursionError):
+            except UNREADABLE:
                 problem = problem or f"{url} is no metadata of an issuer"
             except _Unusable as error:
                 problem = problem or str(error)
@@ -204,7 +204,7 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
         key = kind.import_key(members)
         if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
             return None
-    except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError, RecursionError):
+    except (*UNREADABLE, JoseError, ValueError, TypeError, KeyError):
         return None
     return _Held(about, key, bytes(raw))
 

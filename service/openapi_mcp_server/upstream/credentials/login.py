@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, r
 from openapi_mcp_server.bridge.results.echoes import concealed
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
-from openapi_mcp_server.openapi.text.numbers import decode_doubles
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE, decode_doubles
 from openapi_mcp_server.upstream.sockets import Dialler
 
 ASK_SECONDS = 10.0
@@ -105,7 +105,7 @@ def json_object(answer: HttpResponse) -> dict[str, Any]:
     """The members of an answer that is a JSON object; empty for any other."""
     try:
         said = decode_doubles(answer.body.removeprefix(BOM_UTF8))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return said if isinstance(said, dict) else {}
 
