@@ -391,6 +391,57 @@ def test_what_a_caller_may_not_call_is_not_sent_and_is_in_the_audit() -> None:
     assert [(record.denied, record.principal) for record in records] == [("closeShop", "reader")]
 
 
+ID = parameter("id", "path")
+PETS = [
+    LIST_PETS,
+    operation("GET", "/v1/pets/{id}", operation_id="getPet", summary="Get a pet", tags=("pets",), parameters=(ID,)),
+    operation("GET", "/stores", operation_id="listStores", summary="List stores", tags=("stores",)),
+    operation("GET", "/shops/{id}/toys", operation_id="shopToys", summary="Toys in a shop", parameters=(ID,)),
+]
+DENIED = [
+    operation("GET", "/v2/pets/{id}", operation_id="getPetQuickly", summary="Get a pet quickly", parameters=(ID,)),
+    operation("POST", "/zebras", operation_id="createZebra", summary="Create a zebra", tags=("zoo",)),
+    operation("GET", "/salaries", operation_id="listSalaries", summary="List the salaries of a shop", tags=("pets",)),
+    operation("GET", "/toys", operation_id="shop-toys", summary="Lists all toys", tags=("hr",)),
+    operation("PUT", "/skipped", operation_id="putNothing", servers=("https://zebras.example.com",)),
+]
+ASKED = ["zebra", "zebras", "zebrs", "salaries", "salry", "quickly", "toys", "stores", "pets", "zoo", "hr", "skipped"]
+
+
+def test_what_a_caller_may_not_call_changes_no_answer() -> None:
+    """Whether a word is one of a hidden operation must show neither in hits nor in their order."""
+    names = [each.operation_id for each in PETS]
+    permitted = Permit(own=Rule(allow=tuple(map(selector, names))))
+    somebody = Principal(key="s", name="somebody", permit=permitted)
+    some, all_of_them = catalog(*PETS), catalog(*DENIED, *PETS)
+    assert len(all_of_them.skipped) == 1
+    places = [f"{each.method} {each.path}" for each in DENIED]
+    queries = [*ASKED, *(f"{one} {other}" for one in ASKED for other in ASKED), *places]
+    wanted = [call("search_operations", query=query, limit=20) for query in queries]
+    wanted += [call("search_operations", query="", tag=tag) for tag in ASKED]
+    wanted += [call(tool, name=name) for tool in FOUR[1:] for name in (*places, "createZebra", "listZebras", "zoo")]
+    built = [served_gateway(tools=tools, private=True) for tools in (some, all_of_them)]
+    without, beside = ([result(each, one, somebody) for one in wanted] for each in built)
+    assert beside == without
+
+
+@pytest.mark.parametrize("name", ["closeShop", "CLOSE-SHOP", "DELETE /shops/{id}", "delete /shops/{shop}", "/shops/7"])
+@pytest.mark.parametrize("tool", ["describe_operation", "read_operation", "call_operation"])
+def test_whoever_tries_what_is_denied_is_in_the_audit_however_it_is_written(tool: str, name: str) -> None:
+    records = list[CallRecord]()
+    built = served_gateway(records=records, private=True)
+    assert result(built, call(tool, name=name), READERS)["isError"]
+    assert [record.denied for record in records] == ["closeShop"]
+
+
+def test_what_a_caller_may_describe_is_not_denied_in_the_audit() -> None:
+    records = list[CallRecord]()
+    built = served_gateway(records=records, private=True)
+    for name in ("listPets", "LIST_PETS", "nothing like it"):
+        result(built, call("describe_operation", name=name), READERS)
+    assert [record.denied for record in records] == ["", "", ""]
+
+
 @pytest.mark.parametrize("hides", [True, "yes"])
 def test_an_operation_that_is_hidden_or_may_be_is_told_to_nobody(hides: object) -> None:
     override = msgspec.Raw(msgspec.json.encode({"hidden": hides}))

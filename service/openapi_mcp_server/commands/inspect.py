@@ -14,7 +14,6 @@ import msgspec
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, ApiSummary, Tool, ToolCatalog
-from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.reports.report import credentials, report
 from openapi_mcp_server.bridge.schemas.inputs import CLOSED
 from openapi_mcp_server.bridge.search import describing, hits, mode
@@ -67,9 +66,9 @@ def _require_one_view(config: Config) -> None:
 
 def _one(catalog: ToolCatalog, name: str) -> Iterator[str]:
     """The lines on a tool as a model sees it, in a list and in search mode."""
-    offered = mode.offer(catalog.tools)
+    offered = mode.offer(catalog.tools, [skipped for skipped in catalog.skipped if skipped.subject is not None])
     try:
-        tool = mode.resolved(offered, catalog, Permit(), name)
+        tool = mode.resolved(offered, name)
     except ArgumentError as error:
         said = str(error)
         raise ConfigError(name, _UNKNOWN if SEARCH in said else said) from None

@@ -29,7 +29,7 @@ from openapi_mcp_server.gateway import preparing
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.preparing import PreparedCall
 from openapi_mcp_server.gateway.serving import Notify, Pending, Send, SendAtOnce, SendOne, Sent, Serving, not_at_once
-from openapi_mcp_server.gateway.views import CatalogViews, ServedCatalog, denied, unknown_name
+from openapi_mcp_server.gateway.views import CatalogViews, Indexing, ServedCatalog, View, denied, unknown_name
 from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import (
     Pieces,
@@ -94,7 +94,7 @@ class Calls:
             return self._answered(outcome, draft)  # which needs no lists
         view = self._views.of(draft.permit)
         if view.offer is not None and call.name in NAMES:
-            return await self._call_for_all(served, view.offer, call, draft, notify, hold)
+            return await self._call_for_all(served, view, call, draft, notify, hold)
         tool = view.tools.get(call.name)
         if tool is None:
             if call.name in served.catalog.tools:
@@ -104,38 +104,41 @@ class Calls:
         return self._answered(outcome, draft)
 
     async def _call_for_all(
-        self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft, notify: Notify | None, hold: Hold
+        self, served: ServedCatalog, view: View, call: Call, draft: Draft, notify: Notify | None, hold: Hold
     ) -> Pieces:
         """A call of one of the four tools of search mode. Their answers are text."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
+        offer = view.offer
+        assert offer is not None  # noqa: S101 - for the type checker: a view without it has other tools
         draft.stands_for_all = call.name
+        asked_for = ""
         try:
             if call.name == SEARCH:
-                outcome = _text(await self._found(served, offer, call, draft))
+                outcome = _text(await self._found(view.index, offer, call, draft))
             elif call.name == DESCRIBE:
                 about = await self._read(call, partial(asking.read_name, call.arguments), draft)
-                draft.denied = denied(served, offer, about.name)
-                outcome = _text(mode.describe(offer, served.catalog, draft.permit, about.name, about.type))
+                asked_for = about.name
+                outcome = _text(mode.describe(offer, about.name, about.type))
             else:
                 wanted = await self._read(call, partial(asking.operate, call.arguments), draft)
-                draft.denied = denied(served, offer, wanted.name)
-                find = partial(mode.invocation, offer, served.catalog, draft.permit, call.name, wanted)
+                asked_for = wanted.name
+                find = partial(mode.invocation, offer, call.name, wanted)
                 tool, arguments = await self._read(call, find, draft)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
                 outcome = await self._reported(served, plain, arguments, draft, notify, hold)
         except ArgumentError as error:
             draft.error = type(error).__name__
+            draft.denied = denied(served, offer, asked_for)
             outcome = ToolResult(content=(TextContent(str(error)),), isError=True)
         return self._answered(outcome, draft)
 
-    async def _found(self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft) -> str:
+    async def _found(self, index: Indexing, offer: Offer, call: Call, draft: Draft) -> str:
         """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
         asked = await self._read(call, partial(asking.read_search, call.arguments), draft)
-        index = await served.index.get()
-        find = partial(mode.search, offer, index, draft.permit, asked)
+        find = partial(mode.search, offer, await index.get(), asked)
         is_large = is_heavy(len(asked.query) * len(offer.tools))
         return await self._done(find, draft, "search for fewer words", is_large=is_large)
 

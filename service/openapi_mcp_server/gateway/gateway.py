@@ -87,9 +87,7 @@ class Gateway:
         """Makes the search index soon after the start and each reload. Runs until it is cancelled."""
         while True:
             self._replaced = anyio.Event()
-            if self._views.is_searched(self._views.served.catalog.tools):
-                await anyio.sleep(INDEX_AFTER_SECONDS)
-                await self._views.served.index.get()
+            await self._views.index_ahead(INDEX_AFTER_SECONDS)
             await self._replaced.wait()
 
     def tell_changes(self, teller: Callable[[], object]) -> None:

@@ -94,7 +94,7 @@ class Guides:
     def _overview(self, view: View, api: str = "") -> str:
         from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
 
-        offer = view.offer or mode.offer(view.tools)
+        offer = view.offer or mode.offer(view.tools, view.skipped)
         apis = [each for each in view.apis if not api or each.name == api]
         return guide.overview(apis, view.tools, {each.name: mode.areas(offer, each.name) for each in apis})
 
@@ -102,9 +102,12 @@ class Guides:
         """Raises ArgumentError for an operation that the caller may not call."""
         from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
 
-        offer = view.offer or mode.offer(view.tools)
-        draft.denied = denied(self._views.served, offer, name)
-        return mode.describe(offer, self._views.served.catalog, draft.permit, name)
+        offer = view.offer or mode.offer(view.tools, view.skipped)
+        try:
+            return mode.describe(offer, name)
+        except ArgumentError:
+            draft.denied = denied(self._views.served, offer, name)
+            raise
 
 
 def _is_guided(prompt: str, view: View) -> bool:

@@ -41,14 +41,16 @@ class View:
 
     def __init__(
         self,
-        tools: Mapping[str, Tool],
+        index: Indexing,
         offered: Mapping[str, Tool],
         apis: tuple[ApiSummary, ...],
         has_guide: bool,  # noqa: FBT001 - whether prompts for the whole API are offered
         offer: Offer | None,
         made: Callable[[View], answers.StaticAnswers],
     ) -> None:
-        self.tools = tools
+        self.tools = index.part.tools
+        self.skipped = index.part.skipped
+        self.index = index
         self.prompts = offered
         self.apis = apis
         self.has_guide = has_guide
@@ -62,10 +64,14 @@ class View:
 
 
 class Indexing:
-    """The index of a catalog's operations. It is made once, in a thread, at the first search."""
+    """The index of the operations of one view. It is made once, in a thread, at the first search.
 
-    def __init__(self, catalog: ToolCatalog, limiter: anyio.CapacityLimiter) -> None:
-        self._catalog = catalog
+    ``part``: what the view has of the catalog. The index has no word of other operations: hits and their order would
+    tell a caller which words these have.
+    """
+
+    def __init__(self, part: ToolCatalog, limiter: anyio.CapacityLimiter) -> None:
+        self.part = part
         self._limiter = limiter
         self._lock = anyio.Lock()
         self._index: Index | None = None
@@ -75,7 +81,7 @@ class Indexing:
 
         async with self._lock:
             if self._index is None:
-                self._index = await run_sync(index.build, self._catalog, abandon_on_cancel=True, limiter=self._limiter)
+                self._index = await run_sync(index.build, self.part, abandon_on_cancel=True, limiter=self._limiter)
             return self._index
 
 
@@ -90,7 +96,6 @@ class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
     asked: dict[Permit, None]  # all classes that asked, as many as are remembered
     admits: Callable[[Permit, str], bool]
     places: OperationPaths | None  # where something is kept from somebody
-    index: Indexing
 
 
 class CatalogViews:
@@ -124,8 +129,8 @@ class CatalogViews:
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> ServedCatalog:
         validators = OutputValidators() if self._serving.validate_output else None
         anybody = self._serving.anybody
-        tools = None if self._serving.private else _admitted(catalog, anybody)
-        is_open = tools is not None and len(tools) == len(catalog.tools) and not catalog.closed
+        part = None if self._serving.private else _admitted(catalog, anybody)
+        is_open = part is not None and len(part.tools) == len(catalog.tools) and not catalog.closed
         subjects = (tool.subject for tool in catalog.tools.values())
         served = ServedCatalog(
             catalog=catalog,
@@ -136,10 +141,9 @@ class CatalogViews:
             asked={},
             admits=lru_cache(maxsize=DECISIONS)(partial(_decided, catalog)),
             places=None if is_open else OperationPaths(subjects, catalog.closed),
-            index=Indexing(catalog, self._indexing),
         )
-        if tools is not None:
-            self._add_view(served, anybody, tools)
+        if part is not None:
+            self._add_view(served, anybody, part)
         return served
 
     def of(self, permit: Permit) -> View:
@@ -150,36 +154,43 @@ class CatalogViews:
         views[permit] = view  # the last to have asked
         return view
 
-    def _add_view(self, served: ServedCatalog, permit: Permit, tools: Mapping[str, Tool]) -> View:
-        """Classes that may call the same tools share one view; an issuer's scopes may make many classes."""
-        view = served.by_tools.get(tuple(tools))
+    def _add_view(self, served: ServedCatalog, permit: Permit, part: ToolCatalog) -> View:
+        """Classes that may know of the same operations share one view; an issuer's scopes may make many classes."""
+        key = (*part.tools, *(f"{each.api} {each.operation.method} {each.operation.path}" for each in part.skipped))
+        view = served.by_tools.get(key)
         if view is None:
             _make_room_for_view(served)
-            view = served.by_tools[tuple(tools)] = self._viewed(served.catalog, tools)
+            view = served.by_tools[key] = self._viewed(part)
         _make_room(served.views, CLASSES)
         _make_room(served.asked, CLASSES)
         served.views[permit] = view
         served.asked[permit] = None
         return view
 
-    def is_searched(self, tools: Mapping[str, Tool]) -> bool:
-        return is_searched(self._serving.mode, seen_tokens(tools.values()), self._serving.list_tokens)
+    async def index_ahead(self, seconds: float) -> None:
+        """Makes the index of the view that was asked for last, after so many seconds. The others' are made at their
+        first search, since each may take 0.3 s."""
+        view = next(reversed(self.served.views.values()), None)
+        if view is not None and view.offer is not None:
+            await anyio.sleep(seconds)
+            await view.index.get()
 
-    def _viewed(self, catalog: ToolCatalog, tools: Mapping[str, Tool]) -> View:
+    def _viewed(self, part: ToolCatalog) -> View:
+        tools = part.tools
         has_guide = self._serving.prompts is None and len(tools) > guide.FEW_TOOLS
         has_own = self._serving.prompts is not False and not has_guide
         offered = prompts.named([*tools.values()]) if has_own else {}
-        apis = tuple(api for api in catalog.apis if any(tool.api == api.name for tool in tools.values()))
-        offer, entries = None, [tool.entry for tool in tools.values()]
-        listed = catalog.listed if len(tools) == len(catalog.tools) else None
-        if self.is_searched(tools):
+        apis = tuple(api for api in part.apis if any(tool.api == api.name for tool in tools.values()))
+        offer, entries, listed = None, [tool.entry for tool in tools.values()], part.listed
+        if is_searched(self._serving.mode, seen_tokens(tools.values()), self._serving.list_tokens):
             from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
 
-            offer = mode.offer(tools)
-            titles = {api.name: api.title for api in catalog.apis}
+            offer = mode.offer(tools, part.skipped)
+            titles = {api.name: api.title for api in part.apis}
             most, listed = self._serving.result_budget_bytes, None
             entries = mode.entries(offer, titles, most, portable=self._serving.portable)
-        return View(tools, offered, apis, has_guide, offer, partial(self._static, entries, listed))
+        index = Indexing(part, self._indexing)
+        return View(index, offered, apis, has_guide, offer, partial(self._static, entries, listed))
 
     def _static(self, tools: list[msgspec.Raw], listed: memoryview | None, view: View) -> answers.StaticAnswers:
         from openapi_mcp_server.bridge.search.document import with_document  # noqa: PLC0415 - not before it is asked
@@ -201,8 +212,12 @@ class CatalogViews:
         )
 
 
-def _admitted(catalog: ToolCatalog, permit: Permit) -> dict[str, Tool]:
-    return {name: tool for name, tool in catalog.tools.items() if permit.admits(tool.subject)}
+def _admitted(catalog: ToolCatalog, permit: Permit) -> ToolCatalog:
+    """The part of a catalog that a class of callers may know of."""
+    tools = {name: tool for name, tool in catalog.tools.items() if permit.admits(tool.subject)}
+    skipped = tuple(one for one in catalog.skipped if one.subject is not None and permit.admits(one.subject))
+    listed = catalog.listed if len(tools) == len(catalog.tools) else None
+    return msgspec.structs.replace(catalog, tools=tools, skipped=skipped, listed=listed)
 
 
 def _decided(catalog: ToolCatalog, permit: Permit, name: str) -> bool:
@@ -210,8 +225,13 @@ def _decided(catalog: ToolCatalog, permit: Permit, name: str) -> bool:
 
 
 def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
-    """The name, if the caller may not call this tool; for the audit."""
-    return name if name in served.catalog.tools and name not in offer.tools else ""
+    """The tool that a caller means, in whatever spelling, and may not call; for the audit. Empty if there is none."""
+    from openapi_mcp_server.bridge.search import resolving  # noqa: PLC0415 - imported already where there is an offer
+
+    tools = served.catalog.tools
+    found = tools.get(name) or resolving.meant(tools, name)
+    alike = [found] if found else [tool for tool, _ in resolving.by_place(tools, name)]
+    return next((tool.name for tool in alike if tool.name not in offer.tools), "")
 
 
 def unknown_name(call: Call, kind: str, name: str, known: Iterable[str]) -> Rejection:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Tool, ToolCatalog
 from openapi_mcp_server.bridge.search.words import is_plural, of_identifier, of_segment, stems, words
 from openapi_mcp_server.bridge.text import visible
 
@@ -122,7 +122,6 @@ class Indexed(NamedTuple):
     twin: str
     version: float
     reason: str = ""
-    subject: Subject | None = None  # of a skipped operation
 
 
 class Postings(NamedTuple):
@@ -152,7 +151,7 @@ def build(catalog: ToolCatalog) -> Index:
             _of_tool(tool), f"{tool.template} {tool.title} {' '.join(tool.subject.tags)}", list(_tool_fields(tool))
         )
     for skipped in catalog.skipped:
-        if skipped.subject is not None:
+        if skipped.subject is not None:  # else no caller may know of it
             maker.add(_of_skipped(skipped), skipped.operation.path, list(_skipped_fields(skipped)))
     return maker.index()
 
@@ -220,7 +219,7 @@ def _of_tool(tool: Tool) -> Indexed:
 def _of_skipped(skipped: SkippedTool) -> Indexed:
     operation = skipped.operation
     indexed = _indexed("", skipped.api, operation.method, operation.path, (), deprecated=False)
-    return indexed._replace(reason=operation.reason, subject=skipped.subject)
+    return indexed._replace(reason=operation.reason)
 
 
 def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...], *, deprecated: bool) -> Indexed:

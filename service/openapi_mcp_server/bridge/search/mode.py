@@ -13,9 +13,8 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Tool
 from openapi_mcp_server.bridge.names import nearest
-from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.schemas.portable import portable_schema
@@ -52,9 +51,11 @@ content."""
 
 
 class Offer(NamedTuple):
-    """The operations that one class of callers may find, and facts about all of them."""
+    """The operations that one class of callers may find, and facts about all of them. ``skipped``: those that became no
+    tool."""
 
     tools: Mapping[str, Tool]
+    skipped: Sequence[SkippedTool]
     by_place: Mapping[str, str]  # "METHOD /path" → name, of those that only one operation has
     common: frozenset[str]
     apis: tuple[str, ...]
@@ -65,11 +66,12 @@ class Invocation(NamedTuple):
     arguments: msgspec.Raw
 
 
-def offer(tools: Mapping[str, Tool]) -> Offer:
+def offer(tools: Mapping[str, Tool], skipped: Sequence[SkippedTool] = ()) -> Offer:
     places = Counter(tool.operation for tool in tools.values())
     by_place = {tool.operation: name for name, tool in tools.items() if places[tool.operation] == 1}
     return Offer(
         tools=tools,
+        skipped=skipped,
         by_place=by_place,
         common=hits.common_arguments(tools.values()),
         apis=tuple(dict.fromkeys(tool.api for tool in tools.values())),
@@ -164,15 +166,15 @@ def _areas_of(tool: Tool) -> tuple[str, ...]:
     return tool.subject.tags or area(tool.template)
 
 
-def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
-    """The hits of a page, with two lines each, and the arguments for the next page."""
+def search(offered: Offer, index: Index, asked: Search) -> str:
+    """The hits of a page, with two lines each, and the arguments for the next page. ``index``: of this offer."""
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - with tables that take 15 ms
     from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS  # noqa: PLC0415
 
     asked = _narrowed(offered, asked)
 
     def is_wanted(operation: Indexed) -> bool:
-        return _is_open(operation, offered, permit) and _is_asked(operation, offered, asked)
+        return _is_asked(operation, offered, asked)
 
     found = ranking.search(index, asked.query, is_wanted) if asked.query.strip() else _all(index, is_wanted)
     if first := named(offered.tools, asked.query):
@@ -206,12 +208,6 @@ def _all(index: Index, is_wanted: Any) -> list[ranking.Hit]:  # noqa: ANN401 - a
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
 
     return [ranking.Hit(each, 1.0) for each in index.operations if each.name and is_wanted(each)]
-
-
-def _is_open(operation: Indexed, offered: Offer, permit: Permit) -> bool:
-    if operation.name:
-        return operation.name in offered.tools
-    return operation.subject is not None and permit.admits(operation.subject)
 
 
 def _is_asked(operation: Indexed, offered: Offer, asked: Search) -> bool:
@@ -274,7 +270,7 @@ def _ending(
         yield f"Not offered here: {place} ({text.line(operation.reason, _REASON)})"
 
 
-def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) -> Tool:
+def resolved(offered: Offer, name: str) -> Tool:
     """The operation with a name, or with ``METHOD /path``. Raises ArgumentError."""
     wanted = " ".join(name.split())
     method, _, path = wanted.partition(" ")
@@ -283,24 +279,22 @@ def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) ->
     found = offered.tools.get(wanted) or offered.tools.get(offered.by_place.get(wanted, ""))
     if found is not None:
         return found
-    for skipped in catalog.skipped:
+    for skipped in offered.skipped:
         if f"{skipped.operation.method} {skipped.operation.path}" == wanted:
-            if skipped.subject is not None and permit.admits(skipped.subject):
-                reason = text.line(skipped.operation.reason, _REASON)
-                raise ArgumentError(f"{wanted[:SHOWN]} is not offered here: {reason}")
-            break
+            reason = text.line(skipped.operation.reason, _REASON)
+            raise ArgumentError(f"{wanted[:SHOWN]} is not offered here: {reason}")
     if (tool := meant(offered.tools, wanted)) is not None:
         return tool
     raise not_there(offered.tools, areas(offered), wanted)
 
 
-def describe(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str, type_name: str = "") -> str:
-    return describing.described(resolved(offered, catalog, permit, name), type_name)
+def describe(offered: Offer, name: str, type_name: str = "") -> str:
+    return describing.described(resolved(offered, name), type_name)
 
 
-def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: AskedOperation) -> Invocation:
+def invocation(offered: Offer, named: str, asked: AskedOperation) -> Invocation:
     """The operation to call, and its own arguments. Raises ArgumentError."""
-    tool = resolved(offered, catalog, permit, asked.name)
+    tool = resolved(offered, asked.name)
     if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:
         raise ArgumentError(f"{tool.name} is {tool.method} and may change something: use {CALL}")
     own = own_arguments(tool, asked.name, asked.arguments, asked.beside)
