@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.arguments.undeclared import key
-from openapi_mcp_server.bridge.media.by_parts import holds
+from openapi_mcp_server.bridge.media.by_parts import holds, holds_any
 from openapi_mcp_server.bridge.media.table import is_form, is_json, is_multipart
 from openapi_mcp_server.bridge.model import Tool, Withheld
 from openapi_mcp_server.errors import ArgumentError
@@ -22,11 +22,15 @@ from openapi_mcp_server.errors import ArgumentError
 _SEPARATORS = {"query": "&", "querystring": "&", "cookie": ";"}
 _PART = re.compile(rb'^content-disposition: *form-data[^\r\n]*?\bname="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
 _UNDERSCORES = str.maketrans(". [", "___")
-_METHOD_NAMES = frozenset({"_method", "_httpmethod"})
-"""Parameters that change the method of a request in WordPress, Rails, Laravel, Symfony and Salesforce."""
-_IN_EACH = b"ethod"
-_IN_FIELD = re.compile(rb'name="[^"\r\n]*ethod')
-_AS_MEMBER = b'"_method":'
+_METHOD_NAMES = ("_method", "_httpmethod", "x-http-method-override", "x-http-method", "x-method-override")
+"""Parameters that change the method of a request, in small letters. Servers read them in any case: ``_method`` in
+WordPress, Rails, Laravel and Symfony, ``_METHOD`` in Slim, ``_HttpMethod`` in Salesforce, the header's own name as a
+parameter in ASP.NET and Firebase."""
+_IN_EACH = (b"ethod",)
+_IN_FIELD = re.compile(rb'name="[^"\r\n]*[eE][tT][hH][oO][dD]')
+_AS_MEMBERS = tuple(f'"{name}":'.encode() for name in _METHOD_NAMES)
+_IN_SMALL = bytes(range(256)).lower()
+"""A table for `holds_any`: capitals count as small letters."""
 _ESCAPED_LETTER = re.compile(rb"%(?:[46][4589DFdf]|[57]4)")
 """One of the letters of these names in percent-encoding. This service never encodes letters."""
 _MEMBER_NAME = re.compile(rb'"([^"\\]*)":')
@@ -41,7 +45,7 @@ def require_own_method(tool: Tool, query: str, body: tuple[str, bytes] | None) -
         names += _chosen_names(*body)
     if not names:  # as nearly always
         return
-    said = _METHOD_NAMES.intersection(readings(names)).difference(readings(_declared(tool)))
+    said = frozenset(_METHOD_NAMES).intersection(readings(names)).difference(readings(_declared(tool)))
     if said:
         raise ArgumentError(f"{min(said)!r} makes the call one of another method; leave it out")
 
@@ -56,7 +60,7 @@ def require_own_query(tool: Tool, query: Iterable[str]) -> None:
 
 
 def _may_say(form: bytes) -> bool:
-    return holds(form, _IN_EACH) or (holds(form, b"%") and _ESCAPED_LETTER.search(form) is not None)
+    return holds_any(form, _IN_EACH, _IN_SMALL) or (holds(form, b"%") and _ESCAPED_LETTER.search(form) is not None)
 
 
 def _chosen_names(media_type: str, body: bytes) -> list[str]:
@@ -66,7 +70,8 @@ def _chosen_names(media_type: str, body: bytes) -> list[str]:
         return _field_names(media_type, body) if _may_say(body) else []
     if is_multipart(media_type):
         return _field_names(media_type, body) if _IN_FIELD.search(body) else []
-    if not holds(body, _AS_MEMBER) or not is_json(media_type):
+    has_one = holds_any(body, _IN_EACH, _IN_SMALL) and holds_any(body, _AS_MEMBERS, _IN_SMALL)
+    if not has_one or not is_json(media_type):
         return []
     try:
         return [*_members(body)]
