@@ -132,6 +132,12 @@ def test_the_file_is_read():
     assert policy.default == Rule(read_only=True)
 
 
+@pytest.mark.parametrize("field", ["allow", "apis", "tags"])
+def test_an_empty_list_allows_nothing(field):
+    policy = policies.read(f"principals: {{alice: {{{field}: []}}}}".encode(), "policy.yaml")
+    assert not Permit(granted=policy.granted("alice", [], [])).admits(GET_PET)
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "said"),
     [

@@ -40,7 +40,7 @@ texts = st.sampled_from(
 )
 rules = st.builds(
     dict,
-    allow=st.lists(texts, max_size=3),
+    allow=st.none() | st.lists(texts, max_size=3),
     deny=st.lists(texts, max_size=2),
     read_only=st.booleans(),
     apis=st.none() | st.lists(st.sampled_from(["pets", "shop"]), max_size=2),
@@ -81,12 +81,12 @@ def allowed(written, subject):
         return False
     if written["tags"] is not None and not set(written["tags"]) & set(subject.tags):
         return False
-    return not written["allow"] or any(chosen(text, subject) for text in written["allow"])
+    return written["allow"] is None or any(chosen(text, subject) for text in written["allow"])
 
 
 def rule_of(written):
     return Rule(
-        allow=tuple(map(selector, written["allow"])),
+        allow=None if written["allow"] is None else tuple(map(selector, written["allow"])),
         deny=tuple(map(selector, written["deny"])),
         read_only=written["read_only"],
         apis=None if written["apis"] is None else frozenset(written["apis"]),

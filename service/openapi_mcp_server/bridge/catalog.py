@@ -160,7 +160,7 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     """A note for each selector of the operator that selects nothing. A misspelt name in DENY_OPERATIONS would leave its
     operation open."""
     rule = sources[0].rule if sources else EVERYTHING
-    allow, deny = list(dict.fromkeys(rule.allow)), list(dict.fromkeys(rule.deny))
+    allow, deny = list(dict.fromkeys(rule.allow or ())), list(dict.fromkeys(rule.deny))
     if allow or deny:
         for source, own in zip(sources, candidates, strict=True):
             for subject in (_subject(each, source) for each in own):

@@ -285,10 +285,9 @@ class OperationPaths:
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
-    """Permits operations. An empty ``allow`` permits every operation, None in ``apis`` and ``tags`` every API and
-    tag."""
+    """Permits operations. None in ``allow``, ``apis`` and ``tags`` permits every one; an empty one permits nothing."""
 
-    allow: tuple[Selector, ...] = ()
+    allow: tuple[Selector, ...] | None = None
     deny: tuple[Selector, ...] = ()
     read_only: bool = False
     apis: frozenset[str] | None = None
@@ -299,7 +298,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
             (not self.read_only or subject.method in SAFE_METHODS)
             and (self.apis is None or subject.api in self.apis)
             and (self.tags is None or not self.tags.isdisjoint(subject.tags))
-            and (not self.allow or any(one.selects(subject) for one in self.allow))
+            and (self.allow is None or any(one.selects(subject) for one in self.allow))
             and not self.denies(subject)
         )
 

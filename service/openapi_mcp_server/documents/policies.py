@@ -24,7 +24,7 @@ operations."""
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    allow: tuple[str, ...] = ()
+    allow: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     deny: tuple[str, ...] = ()
     read_only: bool = False
     apis: frozenset[str] | None = None
@@ -48,7 +48,7 @@ def rule(config: Config) -> Rule:
     if not (allow or deny or config.read_only):
         return EVERYTHING
     return Rule(
-        allow=_selectors(allow, "ALLOW_OPERATIONS"),
+        allow=_selectors(allow, "ALLOW_OPERATIONS") or None,
         deny=_selectors(deny, "DENY_OPERATIONS"),
         read_only=config.read_only,
     )
@@ -84,7 +84,7 @@ def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     selectors = [
         (f"{place}.{field}", one)
         for place, rule in rules
-        for field, listed in (("allow", rule.allow), ("deny", rule.deny))
+        for field, listed in (("allow", rule.allow or ()), ("deny", rule.deny))
         for one in listed
     ]
     looked_at = islice(dict.fromkeys(one for _, one in selectors), SELECTORS_LOOKED_AT)
@@ -156,7 +156,7 @@ def _rules(entries: dict[str, msgspec.Raw], kind: str) -> dict[str, Rule]:
 
 def _rule(entry: _Entry, place: str) -> Rule:
     return Rule(
-        allow=_selectors(entry.allow, f"POLICY: {place}.allow"),
+        allow=None if entry.allow is msgspec.UNSET else _selectors(entry.allow, f"POLICY: {place}.allow"),
         deny=_selectors(entry.deny, f"POLICY: {place}.deny"),
         read_only=entry.read_only,
         apis=entry.apis,
