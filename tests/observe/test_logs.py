@@ -153,7 +153,7 @@ def test_a_line_that_cannot_be_written_stops_none_of_those_after_it(written):
     assert written() == "three\n"
 
 
-HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00"
+HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00g\u202eh\u2066i\u200fj"
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
@@ -171,12 +171,23 @@ def test_nothing_that_is_logged_breaks_a_line_or_moves_a_cursor(written, form, p
         except ValueError:
             log.exception("x")
     line = written()
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028]", line)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e\u2066\u200f]", line)
     assert "[2J" in line
     if form == "json":
         assert line.count("\n") == 1
     if (form, place) == ("json", "extra"):
         assert msgspec.json.decode(line)["name_of_it"] == HOSTILE
+
+
+@pytest.mark.parametrize(
+    "name", ["bob tool=deletePet decision=allowed", 'bob" tool="x', "bob\ttool=x", "bob\u00a0tool=x", "tool=x", "b\\", ""]
+)
+def test_no_name_of_a_caller_looks_like_fields_of_a_line_of_text(written, name):
+    logs.configure("INFO", "text", written.descriptor)
+    logs.audit_logger()(msgspec.structs.replace(RECORD, principal=name))
+    fields = re.findall(r'(?<=\s)(\w+)=(?:"(?:[^"\\]|\\.)*"|[^\s"]+)(?=\s)', written())
+    assert fields == ["principal", "tool", "api", "decision", "outcome", "status", *fields[6:]]
+    assert fields.count("tool") == 1
 
 
 def test_a_reader_that_stalls_stops_nobody_and_is_told_how_much_it_missed():

@@ -41,7 +41,9 @@ logger = logging.getLogger("openapi_mcp_server.calls")
 
 _encode = msgspec.json.Encoder().encode
 _DATED = "%Y-%m-%dT%H:%M:%S%z"
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""With the marks for the direction of a text, which show a line in another order than it has (Unicode TR 36)."""
+_WORD = re.compile(r'[^\s="]+')
 _LEVELS = {
     "ok": logging.INFO,
     "tool_error": logging.INFO,
@@ -262,17 +264,23 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class _TextFormatter(logging.Formatter):
-    """``12:00:00 INFO call tool=getPet outcome=ok``: what was passed as ``extra`` follows the message."""
+    """``12:00:00 INFO call tool=getPet outcome=ok``: what was passed as ``extra`` follows the message. Values with white
+    space, an equals sign or a quotation mark are quoted."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
-        extra = [f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD]
+        extra = [f"{name}={_word(str(value))}" for name, value in vars(record).items() if name not in _STANDARD]
         return _visible(" ".join([super().formatMessage(record), *extra]).replace("\n", "\\n"))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401 - the base class's
         return _visible(super().formatException(ei))
+
+
+def _word(value: str) -> str:
+    """A value as one word: a caller's name must not look like further fields of the line."""
+    return value if _WORD.fullmatch(value) else '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def _visible(text: str) -> str:
