@@ -144,6 +144,18 @@ def test_members_of_a_key_that_are_null_are_not_there():
     judged(Web(web), story)
 
 
+def test_a_token_is_refused_however_deep_its_header_is_nested():
+    """It is read twice. At some depths only the second reader, which is called by more functions, gives up."""
+
+    async def story(outcome):
+        for depth in range(600, 1_000):
+            header = b'{"alg":"Ed25519","kid":"one","x":' + b"[" * depth + b"]" * depth + b"}"
+            head = base64.urlsafe_b64encode(header).rstrip(b"=")
+            assert await outcome(b".".join((head, *token("one").split(b".")[1:]))) == "no", depth
+
+    judged(Web(pages("one")), story)
+
+
 def test_keys_that_change_are_known_soon_and_those_that_are_withdrawn_no_longer():
     web = Web(pages("one"))
 

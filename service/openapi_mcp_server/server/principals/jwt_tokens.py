@@ -12,6 +12,7 @@ from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry
 
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 from openapi_mcp_server.server.principals import claims as rules
 from openapi_mcp_server.server.principals.guard import TOKEN_BYTES, InvalidToken
 from openapi_mcp_server.server.principals.issuers import Issuer, now
@@ -70,7 +71,7 @@ class JwtTokens:
             raise InvalidToken("the token is signed by a key that its issuer does not have")
         try:
             signed = jws.deserialize_compact(token, key, algorithms=[header.alg], registry=self._registry)
-        except (JoseError, ValueError, TypeError, UnicodeError):
+        except (*UNREADABLE, JoseError, ValueError, TypeError):
             raise InvalidToken("the token's signature is not that of its issuer") from None
         if signed.payload != payload:
             raise InvalidToken("the token's signature is not that of its issuer")
