@@ -17,9 +17,11 @@ from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.errors import ConfigError, Refused
+from openapi_mcp_server.mcp.strict_json import BATCH_MESSAGES
 from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.readers import rate
 from openapi_mcp_server.settings.store import Store
 from openapi_mcp_server.upstream.credentials.tokens import Token, TokenLogin
 from openapi_mcp_server.upstream.gates import Gate
@@ -119,6 +121,13 @@ async def test_a_batch_above_the_rate_is_carried_out_once_and_paid_for_by_all_ta
         assert await admitted(Limits(1.0, shared=here), calls=30)
         with pytest.raises(Refusal, match=r"try again in (29|30) s"):
             await Limits(1.0, shared=there).spend(AGENT, 1)
+
+
+async def test_the_largest_debt_at_the_lowest_rate_takes_the_store_from_nobody(store):
+    async with tasks(store.store) as (state,):
+        limits = Limits(rate("0.000001"), shared=state)
+        assert [await admitted(limits, calls=BATCH_MESSAGES), await admitted(limits)] == [True, False]
+        assert (state.is_up, state.fallbacks) == (True, 0)
 
 
 async def test_nothing_that_is_kept_names_anybody_and_all_of_it_expires(each_store):

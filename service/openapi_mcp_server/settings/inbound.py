@@ -19,6 +19,8 @@ from openapi_mcp_server.settings.sources import objects
 
 InboundKind = Literal["none", "token", "jwt"]
 
+LEAST_RATE = 0.000_001
+"""As for RATE_LIMIT: a call in 12 days."""
 LEAST_TOKEN_CHARACTERS = 16
 """A shorter token can be guessed."""
 MOST_TOKENS = 1_000
@@ -160,8 +162,8 @@ def _token(element: msgspec.Raw, place: str) -> StaticToken:
         raise ConfigError(where, f"{problem[0][:1].lower()}{problem[0][1:]}{hint}") from None
     if not 0 < len(written.name) <= 100:
         raise ConfigError(f"{place}.name", "must have 1 to 100 characters")
-    if written.rate is not None and not 0 < written.rate <= 1_000_000:
-        raise ConfigError(f"{place}.rate", "must be a positive number of calls a second")
+    if written.rate is not None and not LEAST_RATE <= written.rate <= 1_000_000:
+        raise ConfigError(f"{place}.rate", "must be a positive number of calls a second, at least 0.000001")
     forms = [form for form in (written.token, written.sha256, written.scrypt) if form is not None]
     if len(forms) != 1:
         raise ConfigError(place, "needs one of token, sha256 and scrypt")

@@ -38,8 +38,10 @@ MOST_TASKS = 10_000
 """The most tasks that count. A store with more would leave no share for any."""
 UNASKED_BYTES = 65_536
 """Bytes by which a store's answers may exceed the commands. All answers but the first are shorter than theirs."""
-LONGEST_SECONDS = 86_400.0
-"""The longest wait that a store may answer. A longer one is invalid."""
+LONGEST_SECONDS = 40_000_000.0
+"""The longest wait that a store may answer: more than the debt of a whole batch, 32 calls, at the lowest rate, 0.000001
+a second. A longer one is invalid. If a caller's own debt counted as invalid, the caller would end the connection for
+all."""
 
 _TURN = """
 local at = redis.call('TIME')
