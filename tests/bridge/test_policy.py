@@ -254,6 +254,13 @@ CROSSINGS = [
     (ME, ["/users/*/keys"], "GET /users/{id}", ["7/keys"], True),
     (ME, ["/users/*/keys"], "GET /users/{id}", ["7"], False),
     (ME, ["GET /users/{id}"], "GET /users/{id}/keys", ["7"], False),
+    *((("GET /users", *ME), ["GET /users"], "GET /users/{id}", [value], is_refused) for value, is_refused in (
+        ("/", True), ("%2F", True), ("\\", True), (";a=1", True), ("%3b", True), ("?a=1", True), ("#", True),
+        ("7", False), ("7/", False), ("users", False), ("7;a=1", False), ("a;/", False),
+    )),
+    (("GET /users/x", "GET /users/{id}/x"), ["/users/x"], "GET /users/{id}/x", [";a=1"], True),
+    (("GET /users", "GET /users/{id}/x"), ["/users"], "GET /users/{id}/x", ["/"], False),
+    (("GET /", "GET /{id}"), ["GET /"], "GET /{id}", ["/"], True),
     (("GET /{a}/keys", "GET /users/{b}"), ["GET /users/{b}"], "GET /{a}/keys", ["users"], True),
     (("GET /{a}/keys", "GET /users/{b}"), ["GET /{a}/keys"], "GET /users/{b}", ["keys"], True),
     (("GET /{a}/{b}", "GET /users/{b}"), ["GET /{a}/{b}"], "GET /users/{b}", ["x"], False),
@@ -285,6 +292,20 @@ CROSSINGS = [
 def test_no_argument_makes_a_call_one_of_what_is_denied(crossing, base, everybody):
     operations, denied, called, values, is_refused = crossing
     assert crosses(operations, denied, called, *values, base=base, everybody=everybody) is is_refused
+
+
+def test_values_behind_a_semicolon_are_the_operations_own_if_its_document_wants_them_there():
+    """Style matrix writes ``/users/;id=7``, and the API must tell it from ``/users``."""
+    parameter = {"name": "id", "in": "path", "required": True, "style": "matrix", "schema": {"type": "string"}}
+    users = {"/users": {"get": {}}, "/users/{id}": {"get": {"operationId": "getUser", "parameters": [parameter]}}}
+    rule = Rule(deny=(selector("/users"),))
+    source = ApiSource(name="a", base=base_url("https://a.example.com"), description=described(users), rule=rule)
+    catalog = build([source])
+    tool = catalog.tools["getUser"]
+    places = OperationPaths([tool.subject], catalog.closed)
+    request = requested(tool, {"id": "7"})
+    assert request.path == "/users/;id=7"
+    places.require_own(tool, request, Permit())
 
 
 QUERIES = [

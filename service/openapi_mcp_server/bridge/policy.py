@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import SAFE_METHODS, HttpRequest
-from openapi_mcp_server.bridge.model import Subject, Tool
+from openapi_mcp_server.bridge.model import Slot, Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.bridge.withheld import readings
 from openapi_mcp_server.errors import ArgumentError
@@ -202,12 +202,22 @@ class _Place(NamedTuple):
         return _fits("/".join(self.segments), "/".join(segments)) if self.spans else _all_fit(self.segments, segments)
 
 
+def _is_matrix(slot: Slot) -> bool:
+    """Whether its value stands behind a semicolon in the path (``/;id=7``), where the API must read it."""
+    try:
+        return slot.location == "path" and slot.encode("7").startswith(";")
+    except ArgumentError:  # for another type of value
+        return False
+
+
 class _Nearer(NamedTuple):
     """The operations that a call of one tool may name and that match its segments more literally than ``held``, which
-    has `_HELD` for each value. ``before`` is the number of segments of the API's base in the tool's path."""
+    has `_HELD` for each value. ``before`` is the number of segments of the API's base in the tool's path. ``shortest``:
+    the number of segments that its ordinary values leave."""
 
     before: int
     held: tuple[str, ...]
+    shortest: int
     spans: bool
     places: tuple[_Place, ...]
 
@@ -238,7 +248,7 @@ class OperationPaths:
         segments = _segments(request.path)[nearer.before :]
         routed = _without_format(segments)
         same = len(segments) == len(nearer.held)
-        places = nearer.places if same else tuple(self._beyond(tool, nearer, len(segments)))
+        places = nearer.places if same else tuple(self._elsewhere(tool, nearer, len(segments)))
         query = _given(request.query) if any(place.query for place in places) else frozenset()
         for place in places:
             is_named = place.query <= query and (place.is_named_by(segments) or place.is_named_by(routed))
@@ -257,12 +267,15 @@ class OperationPaths:
         near = (one for one in alike if one.spans or _may_be_one(one.segments, own))
         able = (one for one in near if names.isdisjoint(name for name, _ in one.query - said))
         nearer = (one for one in able if one.query - said or not one.is_named_by(held))
-        return _Nearer(base, held, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
+        shortest = 0 if any(map(_is_matrix, tool.slots)) else len(held)
+        return _Nearer(base, held, shortest, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
-    def _beyond(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
-        """Longer places that values with slashes may reach, since some servers treat them as the path's. A tool whose
-        values may have slashes does not count as a call of a less literal path."""
-        for place in self._of_length(tool.subject, length) if length > len(nearer.held) else ():
+    def _elsewhere(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
+        """Places of another length. Values with slashes may reach longer ones, since some servers treat them as the
+        path's. Values of which a server leaves nothing (``/``, ``;a=1``) reach shorter ones. A tool whose values may
+        have slashes does not count as a call of a less literal path."""
+        is_elsewhere = length > len(nearer.held) or length < nearer.shortest
+        for place in self._of_length(tool.subject, length) if is_elsewhere else ():
             if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):
                 yield place
 
