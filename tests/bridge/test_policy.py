@@ -261,6 +261,8 @@ CROSSINGS = [
     (("GET /users/x", "GET /users/{id}/x"), ["/users/x"], "GET /users/{id}/x", [";a=1"], True),
     (("GET /users", "GET /users/{id}/x"), ["/users"], "GET /users/{id}/x", ["/"], False),
     (("GET /", "GET /{id}"), ["GET /"], "GET /{id}", ["/"], True),
+    (("GET /u/x/all/keys", "GET /u/{id}/keys/{k}"), ["/u/x/all/keys"], "GET /u/{id}/keys/{k}", ["x/all", "/"], True),
+    (("GET /u/x/all/keys", "GET /u/{id}/keys/{k}"), ["/u/x/all/keys"], "GET /u/{id}/keys/{k}", ["x%", "/y"], False),
     (("GET /{a}/keys", "GET /users/{b}"), ["GET /users/{b}"], "GET /{a}/keys", ["users"], True),
     (("GET /{a}/keys", "GET /users/{b}"), ["GET /{a}/keys"], "GET /users/{b}", ["keys"], True),
     (("GET /{a}/{b}", "GET /users/{b}"), ["GET /{a}/{b}"], "GET /users/{b}", ["x"], False),

@@ -221,6 +221,14 @@ class _Nearer(NamedTuple):
     spans: bool
     places: tuple[_Place, ...]
 
+    def is_own(self, path: str, segments: Sequence[str]) -> bool:
+        """Whether a request's segments are those of the tool. One value with a slash beside one that vanishes moves the
+        literal segments between them."""
+        if len(segments) != len(self.held):
+            return False
+        is_plain = "%" not in path and not self.spans
+        return is_plain or _all_fit([each.replace(_HELD, "*") for each in self.held], segments)
+
 
 class OperationPaths:
     """The paths of all operations, also of those that are ``closed`` to everybody, so that a call of one operation
@@ -247,8 +255,7 @@ class OperationPaths:
             return
         segments = _segments(request.path)[nearer.before :]
         routed = _without_format(segments)
-        same = len(segments) == len(nearer.held)
-        places = nearer.places if same else tuple(self._elsewhere(tool, nearer, len(segments)))
+        places = nearer.places if nearer.is_own(request.path, segments) else tuple(self._elsewhere(tool, nearer, len(segments)))
         query = _given(request.query) if any(place.query for place in places) else frozenset()
         for place in places:
             is_named = place.query <= query and (place.is_named_by(segments) or place.is_named_by(routed))
@@ -271,10 +278,10 @@ class OperationPaths:
         return _Nearer(base, held, shortest, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
     def _elsewhere(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
-        """Places of another length. Values with slashes may reach longer ones, since some servers treat them as the
+        """Places of another length or with other literal segments. Values with slashes may reach longer ones, since some servers treat them as the
         path's. Values of which a server leaves nothing (``/``, ``;a=1``) reach shorter ones. A tool whose values may
         have slashes does not count as a call of a less literal path."""
-        is_elsewhere = length > len(nearer.held) or length < nearer.shortest
+        is_elsewhere = length >= len(nearer.held) or length < nearer.shortest
         for place in self._of_length(tool.subject, length) if is_elsewhere else ():
             if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):
                 yield place
