@@ -185,6 +185,16 @@ def test_a_long_error_loses_the_trace_of_its_stack_and_not_its_message(body: obj
     assert len(text.encode()) < 2_200
 
 
+@pytest.mark.parametrize("sentences", [b'"title":"Invalid","detail":"2 faults",', b""])
+def test_an_error_is_told_however_deep_it_is_nested(sentences: bytes) -> None:
+    """It is read again, by more functions, to put it in order. At some depths only this reading gives up."""
+    for depth in range(700, 1_000):
+        body = b"{%b" % sentences + b'"e":' + b'{"k":' * depth + b"1" + b"}" * depth + b"}"
+        said = texts(render(tool(), answer(body, "application/problem+json", status=422)))[0]
+        assert said.startswith("The API answered 422"), depth
+        assert '{"k":{"k":' in said
+
+
 def test_stripping_a_hostile_page_takes_linear_time() -> None:
     began = time.process_time()
     failure.strip_html("<script" * 100_000 + "<!--" * 100_000 + "&#" * 100_000)

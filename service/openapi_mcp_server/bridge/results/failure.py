@@ -115,9 +115,12 @@ def _problem(compact: bytes, status: int) -> str:
 
 
 def _in_order(compact: bytes) -> bytes:
-    """JSON in an order that, when cut, loses the stack trace and not the message; JSON that is not cut stays as it
-    is."""
-    return _shortest_first(compact) if len(compact) > EXCERPT_LIMIT else compact
+    """JSON in an order that, when cut, loses the stack trace and not the message; JSON that is not cut stays as it is,
+    and so does what is nested too deeply to be read from here."""
+    try:
+        return _shortest_first(compact) if len(compact) > EXCERPT_LIMIT else compact
+    except RecursionError:
+        return compact
 
 
 def _shortest_first(compact: bytes, levels: int = _LEVELS) -> bytes:
