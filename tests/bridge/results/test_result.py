@@ -13,6 +13,7 @@ from answers import PNG, answer, texts, tool
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.model import OutputContract, Tool
+from openapi_mcp_server.bridge.results.response_filter import selection
 from openapi_mcp_server.bridge.results.result import MISMATCH, OutputValidators, render
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -178,6 +179,17 @@ def test_what_does_not_fit_is_told_however_deep_the_answer_is(count: int, opens:
 @given(st.binary(), st.sampled_from(["application/json", "a/b+json", "application/json; charset=utf-16"]))
 def test_no_octets_of_a_success_are_an_error(body: bytes, content_type: str) -> None:
     assert not render(tool("POST"), answer(body, content_type, status=201)).isError
+
+
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"n":', "}")])
+@pytest.mark.parametrize("expression", [None, "a", "@"])
+def test_an_answer_is_told_however_deep_and_long_it_is(opens: str, closes: str, expression: str | None) -> None:
+    """It is read again to be cut, by more functions. At some depths only this reading gives up."""
+    select = None if expression is None else selection(expression)
+    for depth in range(800, 1_000, 3):
+        body = f'{{"a":{opens * depth}1{closes * depth},"b":"{"x" * 9_000}"}}'
+        result = render(tool(), answer(body.encode(), "application/json"), select=select, budget_bytes=5_000)
+        assert (result.isError, len(texts(result)[0]) < 6_000) == (False, True), depth
 
 
 def test_json_nested_beyond_checking_is_shown_as_it_came() -> None:

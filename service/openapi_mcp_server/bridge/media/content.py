@@ -197,7 +197,7 @@ def _json(body: bytes, content_type: str) -> AnswerContent | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended_json(body, content_type)
     except RecursionError:
-        return _deep_json(body)
+        return deep_json(body)
 
 
 def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
@@ -219,7 +219,7 @@ def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
     except msgspec.DecodeError:
         return None
     except RecursionError:
-        return _deep_json(mended)
+        return deep_json(mended)
 
 
 def _object_or_list(body: bytes, content_type: str) -> AnswerContent | None:
@@ -279,7 +279,7 @@ def _not_json(body: bytes, content_type: str, uri: str) -> AnswerContent:
     return AnswerContent(text=text.encode(), notes=(said, *notes))
 
 
-def _deep_json(body: bytes) -> AnswerContent | None:
+def deep_json(body: bytes) -> AnswerContent | None:
     """JSON that is nested too deep for the check (about 1,000 levels). It is shown as it came."""
     try:
         _require_utf8(body)

@@ -114,6 +114,22 @@ def render(
         return _without_content(tool, response)
     uri = content.resource_uri(tool.api, tool.name)
     read = content.read(response, uri, json_by_any_name=is_json(tool.accept.partition(",")[0]))
+    try:
+        return _shown(tool, response, read, validators, select, budget_bytes, asked)
+    except RecursionError:  # only a later reader gave up, which is called by more functions
+        deep = content.deep_json(read.json or read.text) or read
+        return _shown(tool, response, deep, validators, select, budget_bytes, asked)
+
+
+def _shown(  # noqa: PLR0913, PLR0917 - as `render`
+    tool: Tool,
+    response: HttpResponse,
+    read: content.AnswerContent,
+    validators: OutputValidators | None,
+    select: Select | None,
+    budget_bytes: int,
+    asked: Mapping[str, object],
+) -> ToolResult:
     whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)
