@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+import tracemalloc
 
 import anyio
 import msgspec
@@ -14,6 +15,7 @@ import trio.testing
 from authorization_server import forged, key, signed
 from clocks import run
 from openapi_mcp_server.bridge.policy import Policy, Rule
+from openapi_mcp_server.server.principals.claims import MOST_SCOPES
 from openapi_mcp_server.server.principals.guard import CannotVerify, InvalidToken
 from openapi_mcp_server.server.principals.issuers import FETCH_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Issuer
 from openapi_mcp_server.server.principals.jwt_tokens import RECENT_SECONDS, JwtTokens
@@ -152,6 +154,33 @@ def test_a_token_is_refused_however_deep_its_header_is_nested():
             header = b'{"alg":"Ed25519","kid":"one","x":' + b"[" * depth + b"]" * depth + b"}"
             head = base64.urlsafe_b64encode(header).rstrip(b"=")
             assert await outcome(b".".join((head, *token("one").split(b".")[1:]))) == "no", depth
+
+    judged(Web(pages("one")), story)
+
+
+def scopes(count):
+    return " ".join(f"scope{number}" for number in range(count))
+
+
+@pytest.mark.parametrize(("count", "said"), [(MOST_SCOPES, "ann"), (MOST_SCOPES + 1, "no")])
+def test_a_token_has_so_many_scopes_at_most(count, said):
+    async def story(outcome):
+        assert await outcome(token("one", scope=scopes(count))) == said
+
+    judged(Web(pages("one")), story)
+
+
+def test_tokens_with_any_number_of_scopes_take_little_memory():
+    """Of an issuer that grants whatever is asked for, each client can have thousands."""
+    tokens = [token("one", scope=scopes(MOST_SCOPES), jti=str(number)) for number in range(200)]
+
+    async def story(outcome):
+        assert await outcome(token("one")) == "ann"
+        tracemalloc.start()
+        assert [await outcome(each) for each in tokens] == ["ann"] * len(tokens)
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert kept < 2_000_000  # 12 MB, if the scopes of each were kept
 
     judged(Web(pages("one")), story)
 
