@@ -229,9 +229,14 @@ def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
     from openapi_mcp_server.bridge.search import resolving  # noqa: PLC0415 - imported already where there is an offer
 
     tools = served.catalog.tools
-    found = tools.get(name) or resolving.meant(tools, name)
-    alike = [found] if found else [tool for tool, _ in resolving.by_place(tools, name)]
-    return next((tool.name for tool in alike if tool.name not in offer.tools), "")
+    if len(offer.tools) == len(tools):
+        return ""
+    found = tools.get(name)
+    if found is None and "/" in name:
+        alike = [tool for tool, _ in resolving.by_place(tools, name)]
+    else:
+        alike = [each for each in (found or resolving.meant(tools, name),) if each is not None]
+    return next((each.name for each in alike if each.name not in offer.tools), "")
 
 
 def unknown_name(call: Call, kind: str, name: str, known: Iterable[str]) -> Rejection:
