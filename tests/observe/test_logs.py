@@ -179,6 +179,13 @@ def test_nothing_that_is_logged_breaks_a_line_or_moves_a_cursor(written, form, p
         assert msgspec.json.decode(line)["name_of_it"] == HOSTILE
 
 
+def test_the_audit_names_what_was_denied_by_whatever_tool_it_was_asked_for(written):
+    logs.configure("INFO", "json", written.descriptor)
+    logs.audit_logger()(msgspec.structs.replace(RECORD, tool="call_operation", api="", denied="deletePet"))
+    line = msgspec.json.decode(written())
+    assert (line["tool"], line["decision"]) == ("deletePet", "denied")
+
+
 @pytest.mark.parametrize(
     "name", ["bob tool=deletePet decision=allowed", 'bob" tool="x', "bob\ttool=x", "bob\u00a0tool=x", "tool=x", "b\\", ""]
 )

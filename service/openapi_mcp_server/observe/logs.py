@@ -105,7 +105,7 @@ def audit_logger() -> Observe:
 def _audited(record: CallRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "principal": record.principal,
-        "tool": record.tool or record.denied,
+        "tool": record.denied or record.tool,
         "api": record.api,
         "decision": "denied" if record.denied else "allowed",
         "outcome": record.outcome,
