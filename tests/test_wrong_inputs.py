@@ -213,7 +213,11 @@ CREDENTIALS = [
     (H, {"INBOUND_AUTH": "token", "INBOUND_TOKENS": GOOD_TOKEN}, "INBOUND_TOKENS: must be a JSON array of objects"),
     (H, tokens(), "INBOUND_TOKENS: must name 1 to 1000 tokens, not 0"),
     (H, tokens({"name": "a"}), "INBOUND_TOKENS[0]: needs one of token, sha256 and scrypt"),
-    (H, tokens({"name": "a", "token": "x" * 16, "rate": 1e-7}), "INBOUND_TOKENS[0].rate: must be a positive number of calls a second"),
+    (
+        H,
+        tokens({"name": "a", "token": "x" * 16, "rate": 1e-7}),
+        "INBOUND_TOKENS[0].rate: must be a positive number of calls a second",
+    ),
     (H, tokens({"name": "a", "token": "hunter2"}), "INBOUND_TOKENS[0].token: must have at least 16 characters"),
     (H, tokens({"token": GOOD_TOKEN}), "INBOUND_TOKENS[0]: object missing required field `name`"),
     (H, tokens({"name": 5, "token": GOOD_TOKEN}), "INBOUND_TOKENS[0].name: expected `str`, got `int`"),

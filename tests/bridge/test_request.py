@@ -240,15 +240,19 @@ def test_no_name_that_a_model_chooses_makes_a_call_one_of_another_method(method:
     ],
 )  # fmt: skip
 def test_no_member_of_a_body_makes_a_call_one_of_another_method(media_type: str) -> None:
-    """Laravel takes a POST of JSON with ``_method`` for one of that method, as Rails takes one of a form."""
+    """Laravel takes a POST of JSON with ``_method`` for one of that method, as Rails takes one of a form; Slim reads
+    ``_METHOD``, ASP.NET the name of the header."""
     sends = tool(method="POST", body=plan(media_type, properties={"name": "name"}, open=True))
     assert request.build(sends, {"name": "_method"}, {"my_method": "DELETE"}).body
-    for name in ("_method", "_METHOD", "_HttpMethod", "X-HTTP-Method-Override"):  # Slim reads the second, ASP.NET the last
+    for name in ("_method", "_METHOD", "_HttpMethod", "X-HTTP-Method-Override"):
         with pytest.raises(ArgumentError, match=f"'{name.lower()}' makes the call one of another method"):
             request.build(sends, {"name": "x"}, {name: "DELETE"})
 
 
-@pytest.mark.parametrize("text", ["a=1&_method=DELETE", "a=1&_metho%64=DELETE", "%5F%4d%65%74%68%6F%44=DELETE", "_METHOD=PUT", "x-http-method=PUT"])
+@pytest.mark.parametrize(
+    "text",
+    ["a=1&_method=DELETE", "a=1&_metho%64=DELETE", "%5F%4d%65%74%68%6F%44=DELETE", "_METHOD=PUT", "x-http-method=PUT"],
+)
 def test_no_form_that_a_model_writes_makes_a_call_one_of_another_method(text: str) -> None:
     form = MediaType(
         pointer="#", name="application/x-www-form-urlencoded", schema=Schema(msgspec.Raw(b'{"type":"string"}'))

@@ -187,7 +187,8 @@ def test_the_audit_names_what_was_denied_by_whatever_tool_it_was_asked_for(writt
 
 
 @pytest.mark.parametrize(
-    "name", ["bob tool=deletePet decision=allowed", 'bob" tool="x', "bob\ttool=x", "bob\u00a0tool=x", "tool=x", "b\\", ""]
+    "name",
+    ["bob tool=deletePet decision=allowed", 'bob" tool="x', "bob\ttool=x", "bob\u00a0tool=x", "tool=x", "b\\", ""],
 )
 def test_no_name_of_a_caller_looks_like_fields_of_a_line_of_text(written, name):
     logs.configure("INFO", "text", written.descriptor)

@@ -255,7 +255,8 @@ class OperationPaths:
             return
         segments = _segments(request.path)[nearer.before :]
         routed = _without_format(segments)
-        places = nearer.places if nearer.is_own(request.path, segments) else tuple(self._elsewhere(tool, nearer, len(segments)))
+        is_own = nearer.is_own(request.path, segments)
+        places = nearer.places if is_own else tuple(self._elsewhere(tool, nearer, len(segments)))
         query = _given(request.query) if any(place.query for place in places) else frozenset()
         for place in places:
             is_named = place.query <= query and (place.is_named_by(segments) or place.is_named_by(routed))
@@ -278,9 +279,9 @@ class OperationPaths:
         return _Nearer(base, held, shortest, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
     def _elsewhere(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
-        """Places of another length or with other literal segments. Values with slashes may reach longer ones, since some servers treat them as the
-        path's. Values of which a server leaves nothing (``/``, ``;a=1``) reach shorter ones. A tool whose values may
-        have slashes does not count as a call of a less literal path."""
+        """Places of another length or with other literal segments. Values with slashes may reach longer ones, since
+        some servers treat them as the path's. Values of which a server leaves nothing (``/``, ``;a=1``) reach shorter
+        ones. A tool whose values may have slashes does not count as a call of a less literal path."""
         is_elsewhere = length >= len(nearer.held) or length < nearer.shortest
         for place in self._of_length(tool.subject, length) if is_elsewhere else ():
             if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):

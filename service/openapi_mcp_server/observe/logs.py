@@ -264,8 +264,8 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class _TextFormatter(logging.Formatter):
-    """``12:00:00 INFO call tool=getPet outcome=ok``: what was passed as ``extra`` follows the message. Values with white
-    space, an equals sign or a quotation mark are quoted."""
+    """``12:00:00 INFO call tool=getPet outcome=ok``: what was passed as ``extra`` follows the message. Values with
+    white space, an equals sign or a quotation mark are quoted."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")

@@ -20,7 +20,8 @@ from openapi_mcp_server.server.principals.recent import Recent
 from openapi_mcp_server.settings.inbound import Inbound
 
 FEW_SCOPES = 50
-"""A token with more scopes is verified at each call, in 0.2 ms: to keep 10,000 with 500 scopes each would take 600 MB."""
+"""A token with more scopes is verified at each call, in 0.2 ms. To keep 10,000 with 500 scopes each would take 600
+MB."""
 RECENT_SECONDS = 60.0
 """How long a verified token is not verified again, if it does not expire before."""
 
