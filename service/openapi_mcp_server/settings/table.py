@@ -23,6 +23,7 @@ from openapi_mcp_server.settings.readers import (
     pairs,
     path_prefix,
     rate,
+    region,
     result_budget,
     seconds,
     seconds_or_never,
@@ -33,6 +34,7 @@ from openapi_mcp_server.settings.readers import (
     tags,
     task_address,
     text,
+    user_pool,
     words,
 )
 from openapi_mcp_server.settings.store import store
@@ -231,8 +233,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Secret of the app client, if it has one", secret=True),
     Setting("AUTH_COGNITO_USERNAME", text, None, "User; left out: client credentials at the domain"),
     Setting("AUTH_COGNITO_PASSWORD", text, None, "The user's password", secret=True),
-    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "User pool; it names the region and allows the admin flow"),
-    Setting("AUTH_COGNITO_REGION", text, None, "Region; left out: that of the pool, or AWS_REGION"),
+    Setting("AUTH_COGNITO_USER_POOL_ID", user_pool, None, "User pool; it names the region and allows the admin flow"),
+    Setting("AUTH_COGNITO_REGION", region, None, "Region; left out: that of the pool, or AWS_REGION"),
     Setting("AUTH_COGNITO_DOMAIN", text, None, "Domain of the pool, its prefix or in full"),
     Setting("AUTH_COGNITO_SCOPES", text, None, "Scopes to ask for at the domain, separated by spaces or commas"),
     Setting(
