@@ -209,7 +209,11 @@ def test_secrets_are_in_no_representation():
 @pytest.mark.parametrize(
     ("argv", "environ", "message"),
     [
-        ([], {}, "API_SPEC_URL: no document: give --spec-url URL or --spec-path FILE, or run demo"),
+        (
+            ["--port", "8001"],
+            {},
+            "API_SPEC_URL: no document: give --spec-url URL or --spec-path FILE, or write demo before the options for",
+        ),
         (
             ["--spec-path", "a", "--spec-url", "https://b"],
             {},
