@@ -8,7 +8,7 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import Auth
 from openapi_mcp_server.settings.command_line import COMMAND_OPTIONS, FAMILIES, usage
 from openapi_mcp_server.settings.config import load
-from openapi_mcp_server.settings.table import SETTINGS, TOPICS, by_topic
+from openapi_mcp_server.settings.table import SETTINGS
 
 SPEC = ["--spec-path", "openapi.yaml"]
 HTTP = [*SPEC, "--transport", "http"]
@@ -413,12 +413,6 @@ def test_help_of_a_command_tells_its_options_and_no_other_commands(command):
 @pytest.mark.parametrize("columns", [20, 80, 120, 400])
 def test_help_fits_the_terminal_within_reason(columns):
     assert max(map(len, usage(columns).splitlines())) <= max(80, min(columns, 120))
-
-
-def test_the_table_of_settings_is_told_in_parts_that_lose_none():
-    parts = list(by_topic())
-    assert [setting for _, settings in parts for setting in settings] == list(SETTINGS)
-    assert [title for title, _ in parts] == [title for title, _ in TOPICS]
 
 
 ANY_TEXT = {

@@ -213,9 +213,7 @@ def _slip(name: str, value: str, label: str) -> str:
 def overlooked(given: Mapping[str, Given]) -> Iterable[str]:
     """A sentence for what is set and means nothing with this AUTH_TYPE."""
     kind = given["AUTH_TYPE"]
-    unused = [
-        given[name].label for name in _FIELDS if not given[name].is_default and not _is_used(name, kind.value)
-    ]
+    unused = [given[name].label for name in _FIELDS if not given[name].is_default and not _is_used(name, kind.value)]
     if unused:
         yield f"{kind.label} is {kind.value}: {', '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used"
 

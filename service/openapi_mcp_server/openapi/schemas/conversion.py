@@ -18,8 +18,8 @@ from openapi_mcp_server.openapi.pointers import DEFS, child
 from openapi_mcp_server.openapi.references.resolve import Located
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, Scope
-from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.keywords import as_flag
+from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.visibility import Visibility
 
 JsonSchema = dict[str, Any]

@@ -192,17 +192,22 @@ class Schemas:
         usable = [name for name in fresh if name not in self._faults]
         for name in usable:
             self._bound(name)
-        for name in usable:
-            if name in self._unsettled:
-                before = self._converted[name]
-                try:
-                    self._converted[name] = self._settled(before, self._targets[name])
-                except SpecError as error:
-                    self._fail(name, error)
-                if self._converted[name] is not before:
-                    self._bound(name)
+        for name in filter(self._unsettled.__contains__, usable):
+            self._settle(name)
+        self._annotate_kinds(usable)
+
+    def _settle(self, name: str) -> None:
+        before = self._converted[name]
+        try:
+            self._converted[name] = self._settled(before, self._targets[name])
+        except SpecError as error:
+            self._fail(name, error)
+        if self._converted[name] is not before:
+            self._bound(name)
+
+    def _annotate_kinds(self, names: Sequence[str]) -> None:
         if self._family and self._names_kinds:
-            for name in usable:
+            for name in names:
                 self._converted[name] = annotated(self._converted[name], self._family.selecting(self._targets[name]))
 
     def _bound(self, name: str) -> None:
