@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import h11
 import pytest
 from hypothesis import example, given
