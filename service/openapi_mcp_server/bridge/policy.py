@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import SAFE_METHODS, HttpRequest
-from openapi_mcp_server.bridge.model import Slot, Subject, Tool
+from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.bridge.withheld import readings
 from openapi_mcp_server.errors import ArgumentError
@@ -30,6 +30,7 @@ _HELD = "\0"
 _FORMAT = re.compile(r"(?s)(.+)\.(?:json|xml|html?|xhtml|js|csv|txt|text|ya?ml|rss|atom|ics|pdf|zip)")
 """A last segment with the format of the answer at its end. Rails, Grape and older versions of Spring route it as if it
 was not there."""
+_ENDS = frozenset("?#")
 _SPANNING = -1
 """Stands for the length of a path with values of several segments."""
 
@@ -148,6 +149,11 @@ def _segments(path: str) -> tuple[str, ...]:
     return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
 
 
+def _is_cut(path: str) -> bool:
+    """Whether a value has a mark that some servers take for the end of the path."""
+    return "%" in path and not _ENDS.isdisjoint(_plainly(path))
+
+
 def _without_format(segments: tuple[str, ...]) -> tuple[str, ...]:
     found = _FORMAT.fullmatch(segments[-1]) if segments else None
     return segments if found is None else (*segments[:-1], found[1])
@@ -202,29 +208,19 @@ class _Place(NamedTuple):
         return _fits("/".join(self.segments), "/".join(segments)) if self.spans else _all_fit(self.segments, segments)
 
 
-def _is_matrix(slot: Slot) -> bool:
-    """Whether its value stands behind a semicolon in the path (``/;id=7``), where the API must read it."""
-    try:
-        return slot.location == "path" and slot.encode("7").startswith(";")
-    except ArgumentError:  # for another type of value
-        return False
-
-
 class _Nearer(NamedTuple):
     """The operations that a call of one tool may name and that match its segments more literally than ``held``, which
-    has `_HELD` for each value. ``before`` is the number of segments of the API's base in the tool's path. ``shortest``:
-    the number of segments that its ordinary values leave."""
+    has `_HELD` for each value. ``before`` is the number of segments of the API's base in the tool's path."""
 
     before: int
     held: tuple[str, ...]
-    shortest: int
     spans: bool
     places: tuple[_Place, ...]
 
     def is_own(self, path: str, segments: Sequence[str]) -> bool:
         """Whether a request's segments are those of the tool. One value with a slash beside one that vanishes moves the
         literal segments between them."""
-        if len(segments) != len(self.held):
+        if len(segments) != len(self.held) or (self.spans and _is_cut(path)):
             return False
         is_plain = "%" not in path and not self.spans
         return is_plain or _all_fit([each.replace(_HELD, "*") for each in self.held], segments)
@@ -275,15 +271,13 @@ class OperationPaths:
         near = (one for one in alike if one.spans or _may_be_one(one.segments, own))
         able = (one for one in near if names.isdisjoint(name for name, _ in one.query - said))
         nearer = (one for one in able if one.query - said or not one.is_named_by(held))
-        shortest = 0 if any(map(_is_matrix, tool.slots)) else len(held)
-        return _Nearer(base, held, shortest, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
+        return _Nearer(base, held, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
     def _elsewhere(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
-        """Places of another length or with other literal segments. Values with slashes may reach longer ones, since
-        some servers treat them as the path's. Values of which a server leaves nothing (``/``, ``;a=1``) reach shorter
-        ones. A tool whose values may have slashes does not count as a call of a less literal path."""
-        is_elsewhere = length >= len(nearer.held) or length < nearer.shortest
-        for place in self._of_length(tool.subject, length) if is_elsewhere else ():
+        """Places of another length, or with other literal segments, that a call may reach: some servers treat slashes
+        in values as the path's, and drop what follows ``;``, ``?`` or ``#`` in them. A tool whose values may have
+        slashes does not count as a call of a less literal path."""
+        for place in self._of_length(tool.subject, length):
             if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):
                 yield place
 
