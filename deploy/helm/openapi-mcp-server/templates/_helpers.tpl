@@ -7,6 +7,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
+{{- /* A map of the chart, written as YAML, and one of the values, whose entries take the place of those with the same name. */ -}}
+{{- define "extended" -}}{{ toYaml (mergeOverwrite (index . 0 | fromYaml) (index . 1 | default dict)) }}{{- end -}}
 {{- define "unprivileged" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
