@@ -21,6 +21,8 @@ from ecs_rules import environment
 from jsonschema_rs import Draft202012Validator
 from tools import ran, tool
 
+from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.visitors import allowed
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.readers import task_address
 from openapi_mcp_server.settings.table import SETTINGS
@@ -420,9 +422,25 @@ def test_pods_with_ipv6_listen_there_and_without_sessions_do_not_talk_to_each_ot
     )
     assert (proxy["PROXY_PORT"], proxy["PROXY_TLS_PORT"]) == ("[::]:8080", "[::]:8443")
     assert (container["SERVER_HOST"], container["SERVER_TRANSPORT"]) == ("::", "streamable-http")
-    assert not {"SESSION_ADDRESS", "POD_IP"} & set(container)
+    assert "SESSION_ADDRESS" not in container
     config = load([], {**container, "INBOUND_TOKENS": TOKENS}, lambda path: "")
     assert (config.host, config.session_address) == ("::", None)
+
+
+@pytest.mark.parametrize(("name", "pod"), [("base", "10.1.2.3"), ("tls", "2001:db8::1")])
+def test_prometheus_may_ask_a_pod_by_its_address(name, pod):
+    """The operator, and a collector that finds pods, put the address of the pod into Host."""
+    found = list(yaml.safe_load_all(rendered(program(), name)))
+    container = agreement.of_pod(found, "worker")
+    given = {name: value.replace("$(POD_IP)", pod) for name, value in environment(container).items()}
+    config = load(
+        [], {**given, "INBOUND_TOKENS": TOKENS, "SESSION_KEY": "k" * 32, "AUTH_TYPE": "none"}, lambda path: ""
+    )
+    (port,) = [each["containerPort"] for each in container["ports"] if each["name"] == "metrics"]
+    address = f"[{pod}]" if ":" in pod else pod
+    allowed(config).check({b"host": f"{address}:{port}".encode()})
+    with pytest.raises(Refusal):
+        allowed(config).check({b"host": b"rebound.example:9090"})
 
 
 def test_agents_in_the_cluster_may_use_the_services_names():
@@ -433,7 +451,7 @@ def test_agents_in_the_cluster_may_use_the_services_names():
         for name in ("proxy", "worker")
     )
     names = proxy["PROXY_SERVER_NAMES"].split()
-    assert container["ALLOWED_HOSTS"].split(",") == names
+    assert container["ALLOWED_HOSTS"].split(",")[:-1] == names
     assert {service, f"{service}.mcp.svc.cluster.local", values("files")["host"]} <= set(names)
     front, _ = (rule["from"] for rule in of_kind(found, "NetworkPolicy")["spec"]["ingress"][:2])
     assert values("files")["networkPolicy"]["clientsFrom"][0] in front

@@ -17,6 +17,7 @@ capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 {{- define "everywhere" -}}{{ if .Values.ipv6 }}[::]:{{ end }}{{- end -}}
+{{- define "address" -}}{{ ternary "[$(POD_IP)]" "$(POD_IP)" .Values.ipv6 }}{{- end -}}
 {{- define "account" -}}{{ .Values.serviceAccount.name | default (include "name" .) }}{{- end -}}
 {{- define "hosts" -}}
 {{- $service := printf "%s.%s" (include "name" .) .Release.Namespace -}}
