@@ -31,7 +31,7 @@ FREE = (
     (r"HealthCheck\.Command", "how long a probe waits, and its version of HTTP"),
     (r"max-buffer-size|sizeLimit|resources\.|maxSkew|rollingUpdate", "room"),
     (
-        r"DesiredCount|DeploymentConfiguration|(min|max)Replicas|scaleUp|maxUnavailable",
+        r"DeploymentConfiguration|(min|max)Replicas|scaleUp|maxUnavailable",
         "how many, and how fast they come",
     ),
     (r"PROXY_TRUSTED|cidr|CidrIp|VpcId|Subnets|networkpolicy.*egress", "the reader's network"),
