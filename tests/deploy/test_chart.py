@@ -386,13 +386,14 @@ def of_kind(found: list[Any], kind: str) -> Any:
     return one
 
 
-def test_with_a_certificate_everybody_outside_comes_over_tls_and_the_kubelet_as_before():
+def test_with_a_certificate_everybody_outside_comes_over_tls_and_so_does_the_kubelet():
     found = list(yaml.safe_load_all(rendered(program(), "tls")))
     proxy = agreement.of_pod(found, "proxy")
     ports = {each["name"]: each["containerPort"] for each in proxy["ports"]}
     (mount,) = [each for each in proxy["volumeMounts"] if each["name"] == "tls"]
     assert f"default {mount['mountPath']};" in CONFIGURATION.read_text("utf-8")
-    assert proxy["readinessProbe"]["httpGet"]["port"] == "http"
+    asked = proxy["readinessProbe"]["httpGet"]  # so a certificate that does not fit its key is noticed before clients come
+    assert (asked["port"], asked["scheme"]) == ("https", "HTTPS")
     (policy,) = of_kind(found, "NetworkPolicy")["spec"]["ingress"]
     assert [each["port"] for each in policy["ports"]] == [ports["https"]]
     door, *_ = of_kind(found, "Service")["spec"]["ports"]
