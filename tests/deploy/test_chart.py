@@ -392,7 +392,7 @@ def test_with_a_certificate_everybody_outside_comes_over_tls_and_so_does_the_kub
     ports = {each["name"]: each["containerPort"] for each in proxy["ports"]}
     (mount,) = [each for each in proxy["volumeMounts"] if each["name"] == "tls"]
     assert f"default {mount['mountPath']};" in CONFIGURATION.read_text("utf-8")
-    asked = proxy["readinessProbe"]["httpGet"]  # so a certificate that does not fit its key is noticed before clients come
+    asked = proxy["readinessProbe"]["httpGet"]  # a certificate that does not fit its key keeps a pod from clients
     assert (asked["port"], asked["scheme"]) == ("https", "HTTPS")
     (policy,) = of_kind(found, "NetworkPolicy")["spec"]["ingress"]
     assert [each["port"] for each in policy["ports"]] == [ports["https"]]
