@@ -217,10 +217,48 @@ EITHER = {"anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"b":
             "- /v/b: unknown; there are a",
             id="unevaluated",
         ),
+        pytest.param(
+            {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False},
+            '{"v":{"b":1}}',
+            "- /v/b: unknown; there are a",
+            id="unevaluated, declared in a part",
+        ),
+        pytest.param(
+            {"patternProperties": {"^x-": {}, "^y-": {}}, "additionalProperties": False},
+            '{"v":{"b":1}}',
+            "- /v/b: unknown; there are names that match ^x- or ^y-",
+            id="patterns of names",
+        ),
     ],
 )
 def test_a_problem_of_a_rarer_keyword_is_told_in_words(schema, text, problem):
     assert problem in refusal(text, {"properties": {"v": schema}})
+
+
+REFERRED = {
+    "Size": {"type": "string", "enum": ["small", "large"]},
+    "Owner": {"type": "object", "properties": {}},
+    "Again": {"$ref": "#/$defs/Again"},
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"$ref": "#/$defs/Size"}, 'one of "small", "large"'),
+        ({"$ref": "#/$defs/Owner"}, "object"),
+        ({"description": "big?", "allOf": [{"title": "a"}, {"$ref": "#/$defs/Size"}]}, 'one of "small", "large"'),
+        ({"anyOf": [{"$ref": "#/$defs/Owner"}, {"type": "string"}, {"type": "null"}]}, "object or string or null"),
+        ({"oneOf": [{"type": "string", "format": "date"}, {"type": "string"}]}, "string"),
+        ({"type": ["integer", "null"]}, "integer or null"),
+        ({"$ref": "#/$defs/Again"}, "a value"),
+        ({"anyOf": [{"$ref": "#/$defs/Again"}, {"$ref": "#/$defs/Again"}, {}]}, "a value"),
+        ({}, "a value"),
+    ],
+)
+def test_a_missing_value_is_described_wherever_the_schema_does(schema, expected):
+    whole = {"type": "object", "required": ["v"], "properties": {"v": schema}, "$defs": REFERRED}
+    assert f"- /v: missing, expected {expected}" in refusal("{}", whole).splitlines()
 
 
 def test_five_problems_are_told_and_the_rest_counted_as_more():

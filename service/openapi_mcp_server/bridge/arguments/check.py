@@ -80,6 +80,7 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
     values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
     values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
+    values, assembled = (values, ()) if fits else grouped.assembled(tool, values)
     values, gathered = (
         (values, ()) if fits else grouped.gathered(tool, values, validation.compiled(schema, len(text)).is_valid)
     )
@@ -90,7 +91,7 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
     mended = coercion.coerced(named, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    coerced = tuple(dict.fromkeys((*parted, *renamed, *gathered, *mended.names)))
+    coerced = tuple(dict.fromkeys((*parted, *renamed, *assembled, *gathered, *mended.names)))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), coerced, others)
 
 
