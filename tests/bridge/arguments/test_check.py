@@ -319,6 +319,40 @@ def test_text_that_fits_as_text_is_never_coerced():
     assert (result.values, result.coerced) == ({"id": 1, "note": "null", "owner": "5"}, ())
 
 
+OF_JSON = {"type": "string", "contentMediaType": "application/json"}
+TEXTS = {
+    "type": "object",
+    "properties": {
+        "json": OF_JSON,
+        "named": {"$ref": "#/$defs/Json"},
+        "choice": {"anyOf": [OF_JSON, {"type": "null"}]},
+        "list": {"type": "array", "items": OF_JSON},
+        "patch": OF_JSON | {"contentMediaType": "application/merge-patch+json"},
+        "base64": OF_JSON | {"contentEncoding": "base64"},
+        "xml": OF_JSON | {"contentMediaType": "application/xml"},
+        "text": {"type": "string"},
+        "short": OF_JSON | {"maxLength": 3},
+    },
+    "$defs": {"Json": OF_JSON},
+}
+
+
+@pytest.mark.parametrize("name", ["json", "named", "choice", "patch"])
+@pytest.mark.parametrize("value", ['{"a":1.10,"b":"{}"}', "[]", "[true,null]"])
+def test_a_value_is_written_as_text_where_the_text_is_json(name, value):
+    result = checked(f'{{"{name}":{value}}}', TEXTS)
+    assert (result.values[name], result.coerced) == (value, (name,))
+
+
+def test_values_are_written_as_text_within_a_list_too():
+    assert checked('{"list":[{"a":1},"{}"]}', TEXTS).values == {"list": ['{"a":1}', "{}"]}
+
+
+@pytest.mark.parametrize("name", ["base64", "xml", "text", "short"])
+def test_elsewhere_an_object_is_no_text(name):
+    assert f"- /{name}: expected " in refusal(f'{{"{name}":{{"a":1}}}}', TEXTS)
+
+
 def test_a_pattern_made_to_explode_takes_linear_time():
     schema = {"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}}
     assert "- /a: expected text" in refusal('{"a":"' + "a" * 50_000 + '!"}', schema)

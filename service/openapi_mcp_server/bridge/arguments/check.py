@@ -88,7 +88,7 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
     empty = coercion.empty_texts(named, schema, len(text)) if has_empty else []
-    mended = coercion.coerced(named, find, empty)
+    mended = coercion.coerced(named, schema, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
     coerced = tuple(dict.fromkeys((*parted, *renamed, *assembled, *gathered, *mended.names)))

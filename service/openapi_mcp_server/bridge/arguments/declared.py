@@ -5,7 +5,7 @@ Most schemas of arguments are only a reference: every enumeration and every nest
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from openapi_mcp_server.openapi.pointers import DEFS
@@ -35,3 +35,15 @@ def declared_members(schema: object, root: Any) -> list[str]:  # noqa: ANN401 - 
 def referred_schema(target: str, root: Any) -> object:  # noqa: ANN401 - a decoded schema
     """The schema of a reference; None if there is none."""
     return root.get("$defs", {}).get(target.removeprefix(DEFS))
+
+
+def schema_at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value
+    """The value at a path; None if there is none."""
+    for step in path:
+        if isinstance(schema, dict):
+            schema = schema.get(str(step))
+        elif isinstance(schema, list) and isinstance(step, int) and step < len(schema):
+            schema = schema[step]
+        else:
+            return None
+    return schema

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from openapi_mcp_server.bridge.arguments.declared import declared_members, referred_schema
+from openapi_mcp_server.bridge.arguments.declared import declared_members, referred_schema, schema_at
 from openapi_mcp_server.bridge.arguments.undeclared import plain
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
@@ -69,16 +69,16 @@ def _problems(error: Failure, schema: object) -> Iterator[str]:
     around = error.schema_path[:-1]
     match error.kind:
         case Kind.Required(property=name):
-            expected = _outline(_at(schema, [*around, "properties", name]), schema)
+            expected = _outline(schema_at(schema, [*around, "properties", name]), schema)
             yield f"{place}/{_token(name)}: missing, expected {expected}"
         case Kind.AdditionalProperties(unexpected=names):
-            closed = _at(schema, around)
+            closed = schema_at(schema, around)
             known = list(closed.get("properties", ())) if isinstance(closed, dict) else []
             forms = list(closed.get("patternProperties", ())) if isinstance(closed, dict) else []
             for name in names:
                 yield f"{place}/{_token(name)}: unknown{_nearest(name, known, forms)}"
         case Kind.UnevaluatedProperties(unexpected=names):
-            known = declared_members(_at(schema, around), schema)
+            known = declared_members(schema_at(schema, around), schema)
             for name in names:
                 yield f"{place}/{_token(name)}: unknown{_nearest(name, known)}"
         case Kind.AnyOf(context=branches) | Kind.OneOfNotValid(context=branches):
@@ -137,7 +137,7 @@ def _selector(choice: Failure, schema: object) -> Selector | None:
     """The member whose value selects a branch, and its values, as `openapi.schemas.discriminators` writes them: those
     that each branch refuses, or all that it accepts. None if no member selects it."""
     found: dict[str, list[Any]] = {}
-    branches = _at(schema, choice.schema_path)
+    branches = schema_at(schema, choice.schema_path)
     for branch in branches if isinstance(branches, list) else ():
         match branch:
             case {"not": {"properties": dict() as members, "required": [str() as name], **rest}} if not rest:
@@ -231,15 +231,3 @@ def _pointer(path: Sequence[str | int]) -> str:
 def _token(step: str) -> str:
     """A token of a JSON Pointer (RFC 6901 section 3), shortened, since a name can have a megabyte."""
     return escaped(shorten(step, _VALUE_LENGTH))
-
-
-def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value
-    """The value at a path; None if there is none."""
-    for step in path:
-        if isinstance(schema, dict):
-            schema = schema.get(str(step))
-        elif isinstance(schema, list) and isinstance(step, int) and step < len(schema):
-            schema = schema[step]
-        else:
-            return None
-    return schema

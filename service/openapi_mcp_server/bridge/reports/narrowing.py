@@ -24,6 +24,7 @@ _ANY_CHANGE = (
     "not",
     "contentEncoding",
     "contentMediaType",
+    "contentSchema",
     "propertyNames",
     "contains",
 )
