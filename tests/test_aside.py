@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
+from math import inf
 from typing import Any
 
 import msgspec
@@ -403,6 +404,24 @@ async def answering(request: HttpRequest, **_: object) -> HttpResponse:
     return api().get(request.path, api()["/pets"])
 
 
+def longest_step(main: Callable[[Longest], Awaitable[None]], most_ms: float) -> float:
+    def tried() -> float:
+        longest = Longest()
+        with uncollected():
+            trio.run(main, longest, instruments=[longest])
+        return longest.step.cpu_ms
+
+    return _least(tried, most_ms)
+
+
+def _least(tried: Callable[[], float], most_ms: float) -> float:
+    """Of three tries at most, since whatever else the machine does makes one slower, and none faster."""
+    times: list[float] = []
+    while len(times) < 3 and min(times, default=inf) >= most_ms:
+        times.append(tried())
+    return min(times)
+
+
 CASES = [(name, 100_000) for name in large.MESSAGES] + [(f"answer {kind}", 0) for kind in ("dense", "text", "picture")]
 """Messages, and what is shown of their answers; 0: all."""
 
@@ -410,18 +429,15 @@ CASES = [(name, 100_000) for name in large.MESSAGES] + [(f"answer {kind}", 0) fo
 @pytest.mark.parametrize(("name", "budget"), CASES)
 def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budget: int) -> None:
     serving = Serving(server=SERVER, call_seconds=300.0, result_budget_bytes=budget)
-    built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
     said, _ = large.MESSAGES[name](), api()  # made before the loop runs
 
-    async def main() -> None:
+    async def main(_: Longest) -> None:
+        built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
         message = await built.read(len(said), partial(from_line, said, "2025-11-25"))
         if isinstance(message, Call):
             await built.answer(message, "http")
 
-    longest = Longest()
-    with uncollected():
-        trio.run(main, instruments=[longest])
-    assert longest.step.cpu_ms < STEP_MS, longest.step
+    assert longest_step(main, STEP_MS) < STEP_MS
 
 
 BESIDE = {f"k{number:x}": 1 for number in range(large.ARGUMENTS_BYTES // 12)}
@@ -441,21 +457,18 @@ SEARCHING = {
 def test_nor_does_it_in_search_mode(name: str) -> None:
     asked, given = SEARCHING[name]
     serving = Serving(server=SERVER, call_seconds=300.0, mode="search")
-    built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
     arguments, _ = msgspec.Raw(msgspec.json.encode(given)), api()  # made before the loop runs
     call = Call(
         id=1, method="tools/call", version="2025-11-25", size=len(bytes(arguments)), name=asked, arguments=arguments
     )
 
-    async def main() -> None:
+    async def main(longest: Longest) -> None:
+        built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
         await built.answer(msgspec.structs.replace(call, arguments=None), "http")  # which makes what is kept
         longest.step = Step()
         await built.answer(call, "http")
 
-    longest = Longest()
-    with uncollected():
-        trio.run(main, instruments=[longest])
-    assert longest.step.cpu_ms < STEP_MS, longest.step
+    assert longest_step(main, STEP_MS) < STEP_MS
 
 
 CHOICES = {
@@ -473,15 +486,12 @@ def test_an_answer_that_does_not_fit_its_schema_holds_up_nobody(item: bytes) -> 
     schema = {"type": "object", "properties": {"result": CHOICES}}
     contract = OutputContract(schema=msgspec.Raw(msgspec.json.encode(schema)), wrapped=True)
     body = b"[%b%b]" % ((item + b",") * ((LARGE - 20) // (len(item) + 1)), item)
-    built = gateway(ScriptedApi(ok(body)), msgspec.structs.replace(tool(), output=contract), validate_output=True)
 
-    async def main() -> None:
+    async def main(_: Longest) -> None:
+        built = gateway(ScriptedApi(ok(body)), msgspec.structs.replace(tool(), output=contract), validate_output=True)
         assert "undocumented" in b"".join(await built.answer(asking(10, "get_pet"), "http")).decode()
 
-    longest = Longest()
-    with uncollected():
-        trio.run(main, instruments=[longest])
-    assert longest.step.cpu_ms < 2 * STEP_MS, longest.step
+    assert longest_step(main, 2 * STEP_MS) < 2 * STEP_MS
 
 
 class Stretch:
@@ -499,6 +509,15 @@ class Stretch:
         pausing_by(self)
         work()
         self()
+
+
+def longest_stretch(work: Callable[[], object], most_ms: float) -> float:
+    def tried() -> float:
+        with uncollected():
+            copy_context().run((stretch := Stretch()).of, work)
+        return stretch.longest
+
+    return _least(tried, most_ms)
 
 
 def _work(call: Call, made: Tool) -> None:
@@ -539,9 +558,7 @@ def test_work_makes_way_whatever_an_api_answers(name: str, status: int) -> None:
             msgspec.structs.replace(tool(), output=contract), without_large, OutputValidators(), budget_bytes=100_000
         )
 
-    with uncollected():
-        copy_context().run((stretch := Stretch()).of, work)
-    assert stretch.longest < MOST_AT_ONCE_MS
+    assert longest_stretch(work, MOST_AT_ONCE_MS) < MOST_AT_ONCE_MS
 
 
 @pytest.mark.parametrize("name", ["filter 10 MB", "answer dense", "form numbers"])
@@ -549,9 +566,7 @@ def test_work_makes_way_all_along(name: str) -> None:
     call, _ = from_line(large.MESSAGES[name](), "2025-11-25"), api()  # made before it begins
     assert isinstance(call, Call)
     called = tools().tools[call.name]
-    with uncollected():
-        copy_context().run((stretch := Stretch()).of, partial(_work, call, called))
-    assert stretch.longest < STEP_MS
+    assert longest_stretch(partial(_work, call, called), STEP_MS) < STEP_MS
 
 
 def _ping(name: str) -> bytes:
@@ -567,9 +582,7 @@ NAMES = {"plain": "x" * large.ARGUMENTS_BYTES, "escaped": "\\u0061" * (large.ARG
 )
 def test_a_long_text_is_read_in_short_calls(name: str, read: Callable[[str], object]) -> None:
     """As a name of a message, and within arguments."""
-    with uncollected():
-        copy_context().run((stretch := Stretch()).of, partial(read, NAMES[name]))
-    assert stretch.longest < LONG_CALL_MS
+    assert longest_stretch(partial(read, NAMES[name]), LONG_CALL_MS) < LONG_CALL_MS
 
 
 def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_lost() -> None:

@@ -429,7 +429,11 @@ def test_a_line_needs_no_headers() -> None:
 def test_no_bytes_make_it_raise(body: bytes, version: str | None) -> None:
     read = legacy(body, version)
     elements = read.messages if isinstance(read, Batch) else (read,)
-    assert all(isinstance(element, Rejection) for element in elements)
+    assert all(isinstance(element, Call | Notification | Rejection) for element in elements)
+    if not body.lstrip().startswith(
+        (b"{", b"[")
+    ):  # a message that Hypothesis makes of this file's constants may be good
+        assert isinstance(read, Rejection)
 
 
 json_values = st.recursive(
