@@ -228,6 +228,21 @@ def test_json_stays_the_default_where_no_file_has_to_be_given(schema: Any) -> No
     assert sent(tool(built(schema, MULTIPART, JSON, dialect="3.1")), f="aGk=")[0] == JSON
 
 
+@pytest.mark.parametrize(
+    ("schema", "types", "said"),
+    [
+        (holding(BYTES), (JSON, MULTIPART), " (files need multipart/form-data)."),
+        (holding(FILES), (JSON, FORM, MULTIPART), " (files need multipart/form-data)."),
+        (holding(BYTES, "f"), (JSON, MULTIPART), "."),
+        (holding({}), (JSON, MULTIPART), "."),
+    ],
+)
+def test_the_choice_of_a_type_says_which_one_files_need(schema: Any, types: tuple[str, ...], said: str) -> None:
+    entry = msgspec.json.decode(bytes(tool(built(schema, *types, dialect="3.1")).entry))
+    chosen = entry["inputSchema"]["properties"]["content_type"]
+    assert chosen["description"] == f"Media type in which the body is sent{said}"
+
+
 def test_json_of_another_schema_stays_the_default() -> None:
     content = {MULTIPART: {"schema": holding(BYTES, "f")}, JSON: {"schema": {"type": "object", "required": ["url"]}}}
     operation = {"operationId": "t", "requestBody": {"required": True, "content": content}}

@@ -85,15 +85,20 @@ def _usable(media: MediaType, bodies: Bodies) -> Usable:
     return Usable(media, *bodies.kind_and_writer(media))
 
 
-def _needs_a_file(usable: Usable, bodies: Bodies) -> bool:
-    """Whether a body has parts and one of them must be a file. JSON and forms of the same schema would have its base64
-    text, which frameworks that list all types for every body (Django REST, Elysia) refuse."""
+def files_of(usable: Usable, bodies: Bodies) -> frozenset[str]:
+    """The properties of a body with parts that are files by their own words. In JSON and in other forms they would be
+    base64 text, which frameworks that list all types for every body (Django REST, Elysia) refuse."""
     if usable.kind != "multipart" or usable.media.schema is None:
-        return False
-    outline = bodies.outline(bytes(usable.media.schema.json))
-    members = outline.get("properties", {})
-    files = bodies.file_properties(usable.media).intersection(outline.get("required", ()))
-    return any(_says_bytes(members[name], bodies.definitions) for name in files)
+        return frozenset()
+    members = bodies.outline(bytes(usable.media.schema.json)).get("properties", {})
+    files = bodies.file_properties(usable.media).intersection(members)
+    return frozenset(name for name in files if _says_bytes(members[name], bodies.definitions))
+
+
+def _needs_a_file(usable: Usable, bodies: Bodies) -> bool:
+    files = files_of(usable, bodies)
+    schema = usable.media.schema if files else None
+    return schema is not None and not files.isdisjoint(bodies.outline(bytes(schema.json)).get("required", ()))
 
 
 def _says_bytes(member: object, definitions: Mapping[str, Schema]) -> bool:
