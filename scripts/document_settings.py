@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "service"))
 
-from openapi_mcp_server.settings.table import SETTINGS, by_topic  # noqa: E402 - the path comes first
+from openapi_mcp_server.settings.table import SETTINGS, TOPICS  # noqa: E402 - the path comes first
 
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin (written by scripts/document_settings.py) -->", "<!-- settings: end -->"
@@ -22,7 +22,7 @@ NOT_PASSED_ON = {"OTEL_RESOURCE_ATTRIBUTES"}
 
 def table() -> str:
     rows = []
-    for title, settings in by_topic():
+    for title, settings in TOPICS.items():
         rows += ["", f"## {title}", "", "| variable | flag | default | meaning |", "| --- | --- | --- | --- |"]
         for setting in settings:
             default = f"`{setting.default}`" if setting.default else ""

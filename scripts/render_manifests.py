@@ -20,6 +20,7 @@ RENDERED = ROOT / "deploy" / "kubernetes"
 CONFIGURATION = ROOT / "proxy" / "nginx.conf"
 COPIES = {
     CHART / "files" / "nginx.conf": CONFIGURATION,
+    CHART / "files" / "keep-connections.sh": ROOT / "proxy" / "keep-connections.sh",
     CHART / "files" / "alerts.yml": ROOT / "deploy" / "prometheus" / "alerts.yml",
     CHART / "files" / "dashboard.json": ROOT / "deploy" / "grafana" / "dashboards" / "openapi-mcp-server.json",
 }

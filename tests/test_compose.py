@@ -17,6 +17,8 @@ import yaml
 import nginx
 from openapi_mcp_server.process import limits
 from openapi_mcp_server.server.access.proxies import Proxies, Seen
+from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.visitors import allowed
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, environment
@@ -150,6 +152,16 @@ def test_the_worker_believes_the_proxy_whatever_else_it_is_told_to_believe(given
     for beside in ("172.18.0.5", "192.168.176.3", *(["100.64.0.2"] if given else [])):
         told = {b"x-forwarded-for": b"203.0.113.9", b"x-forwarded-proto": b"https"}
         assert proxies.seen({"client": (beside, 1)}, told) == Seen("203.0.113.9", "https")
+
+
+def test_prometheus_scrapes_the_worker_whatever_hosts_clients_may_name():
+    config = load([], worker_environment(TRACING="none", ALLOWED_HOSTS="mcp.example.com"), lambda path: "")
+    (target,) = scraped()
+    for host in (target, "mcp.example.com"):
+        allowed(config).check({b"host": host.encode()})
+    with pytest.raises(Refusal):
+        allowed(config).check({b"host": b"rebound.example:9090"})
+    assert load([], worker_environment(TRACING="none"), lambda path: "").allowed_hosts == ()
 
 
 def test_a_stop_goes_from_the_outside_to_the_inside():
@@ -458,12 +470,15 @@ def test_compose_passes_on_what_the_proxy_is_given():
     assert set(proxy) == set(nginx.defaults())
 
 
-def test_prometheus_scrapes_the_worker_where_its_metrics_are():
+def scraped() -> list[str]:
     description = yaml.safe_load((CHECKOUT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
-    targets = [
+    return [
         target for job in description["scrape_configs"] for each in job["static_configs"] for target in each["targets"]
     ]
-    assert f"worker:{SERVICES['worker']['environment']['PROMETHEUS_PORT']}" in targets
+
+
+def test_prometheus_scrapes_the_worker_where_its_metrics_are():
+    assert f"worker:{SERVICES['worker']['environment']['PROMETHEUS_PORT']}" in scraped()
 
 
 def test_grafana_finds_its_dashboards_and_prometheus_where_the_stack_has_them():

@@ -166,9 +166,39 @@ def test_values_that_a_schema_lists_are_completed() -> None:
     assert completed(ref, "colour", "x", gateway=built(FEW))["values"] == []
 
 
-@pytest.mark.parametrize("ref", [{"type": "ref/prompt", "name": "task"}, {"type": "ref/resource", "uri": "x"}])
-def test_what_is_not_known_has_no_completion(ref: Any) -> None:
-    assert completed(ref, "name", "") == {"values": [], "total": 0, "hasMore": False}
+@pytest.mark.parametrize(
+    ("ref", "argument"),
+    [
+        ({"type": "ref/prompt", "name": "task"}, "goal"),
+        (OPERATION, "id"),
+        ({"type": "ref/resource", "uri": "openapi://pets/overview"}, "name"),
+        ({"type": "ref/resource", "uri": "openapi://pets/operations/listCars"}, "name"),
+    ],
+)
+def test_what_is_not_known_has_no_completion(ref: Any, argument: str) -> None:
+    assert completed(ref, argument, "") == {"values": [], "total": 0, "hasMore": False}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("uri", "near"),
+    [
+        ("openapi://pet/operations/{name}", "openapi://pets/operations/{name}"),
+        ("openapi://zoo/operations/{name}", "openapi://pets/operations/{name}"),
+        ("file:///{path}", ""),
+        ("", ""),
+    ],
+)
+def test_an_argument_of_a_resource_that_is_not_there_is_refused(version: str, uri: str, near: str) -> None:
+    params = {"ref": {"type": "ref/resource", "uri": uri}, "argument": {"name": "name", "value": ""}}
+    refused = asked(built(), "completion/complete", version, arguments=params)["error"]
+    assert refused["code"] == -32602
+    assert refused["message"] == f"unknown resource template {uri!r}{f'; did you mean {near}?' if near else ''}"
+
+
+def test_a_template_may_come_with_its_braces_escaped() -> None:
+    escaped = OPERATION | {"uri": "openapi://pets/operations/%7Bname%7D"}
+    assert completed(escaped, "name", "") == completed(OPERATION, "name", "")
 
 
 def test_the_prompt_of_a_tool_is_completed_by_the_name_of_the_tool_too() -> None:

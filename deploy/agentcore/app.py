@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from aws_cdk import App, CfnOutput, Fn, Stack, Validations
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_secretsmanager as secretsmanager
 from cdk_nag import AwsSolutionsChecks
 from constructs import Construct
 from openapi_mcp_server_runtime import OpenApiMcpServer
+
+LOGIN = ["apiClientId", "cognitoDomain", "apiClientSecretArn"]
+"""Values of the context by which the server logs in at the API: all of them, or none."""
 
 
 class OpenApiMcpServerStack(Stack):
@@ -52,8 +57,11 @@ class OpenApiMcpServerStack(Stack):
 
     def _login(self) -> dict[str, str]:
         """How the server itself logs in at the API: as a client of the same pool, at the pool's domain."""
-        if not self._given("apiClientId"):
+        missing = [name for name in LOGIN if not self._given(name)]
+        if missing == LOGIN:
             return {"AUTH_TYPE": "none"}
+        if missing:
+            sys.exit(f"{', '.join(missing)}: missing; a login at the API needs all of {', '.join(LOGIN)}")
         return {
             "AUTH_TYPE": "cognito",
             "AUTH_COGNITO_CLIENT_ID": self._given("apiClientId"),

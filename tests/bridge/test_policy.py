@@ -204,16 +204,22 @@ def paths_of(*operations):
     paths = {}
     for one in operations:
         method, path = one.split(" ")
-        names = re.findall(r"\{(\w+)\+?\}", path)
-        paths.setdefault(path, {})[method.lower()] = {
+        names = re.findall(r"\{;?(\w+)\+?\}", path)
+        style = "matrix" if "{;" in path else "simple"
+        paths.setdefault(path.replace("{;", "{"), {})[method.lower()] = {
             "operationId": one,
             "tags": [path.split("/")[1]],
             "parameters": [
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+                {"name": name, "in": "path", "required": True, "style": style, "schema": {"type": "string"}}
+                for name in names
             ],
             "responses": {"200": {"description": "ok"}},
         }
     return described(paths)
+
+
+MATRIX = ("GET /m", "GET /m/me", "GET /m/{;id}")
+"""The last one has its value in the matrix style: ``/m/;id=7``."""
 
 
 def crosses(operations, denied, called, *values, base="https://a.example.com", everybody=True):
@@ -248,6 +254,14 @@ CROSSINGS = [
     (ME, ["/users/*/keys"], "GET /users/{id}", ["7/keys"], True),
     (ME, ["/users/*/keys"], "GET /users/{id}", ["7"], False),
     (ME, ["GET /users/{id}"], "GET /users/{id}/keys", ["7"], False),
+    # To an API that knows the style, /m/;id=me is the value me; to others it is /m/, but /m/me to none.
+    (MATRIX, ["/m/me"], "GET /m/{;id}", ["me"], False),
+    (MATRIX, ["/m"], "GET /m/{;id}", ["7"], True),
+    *((ME, ["/users/me"], "GET /users/{id}/keys", [value], is_refused) for value, is_refused in (
+        ("me?", True), ("me?x=", True), ("ME#", True), ("me%3f", True), ("me;x", False), ("7?", False), ("me", False),
+    )),
+    *((("GET /users", "GET /users/{id}"), ["GET /users"], "GET /users/{id}", [value], is_refused) for value, is_refused
+      in (("?", True), ("?x=1", True), ("#", True), (";", True), (";x=1", True), ("%3bx", True), ("x;", False))),
     (("GET /{a}/keys", "GET /users/{b}"), ["GET /users/{b}"], "GET /{a}/keys", ["users"], True),
     (("GET /{a}/keys", "GET /users/{b}"), ["GET /{a}/keys"], "GET /users/{b}", ["keys"], True),
     (("GET /{a}/{b}", "GET /users/{b}"), ["GET /{a}/{b}"], "GET /users/{b}", ["x"], False),
@@ -270,6 +284,8 @@ CROSSINGS = [
     (("GET /f/{a+}", "GET /{b+}"), ["/{b+}"], "GET /f/{a+}", ["x/y"], False),
     (("GET /f/{a+}/x", "GET /f/{b+}"), ["/f/*/x"], "GET /f/{b+}", ["1/2/x"], True),
     (("GET /f/{a+}/x", "GET /f/{b+}"), ["/f/*/x"], "GET /f/{b+}", ["1/2/y"], False),
+    (("GET /f/{a+}/x", "GET /f/1/2"), ["/f/1/2"], "GET /f/{a+}/x", ["1/2?"], True),
+    (("GET /f/{a+}/x", "GET /f/1/2"), ["/f/1/2"], "GET /f/{a+}/x", ["1/2"], False),
 ]  # fmt: skip
 
 

@@ -317,6 +317,7 @@ def compose(files: Files) -> Said:
     worker = services["worker"]["environment"]
     yield "compose: worker", "the worker", number(worker["SERVER_PORT"])
     yield "compose: worker", "metrics", number(worker["PROMETHEUS_PORT"])
+    yield "compose: worker", "metrics", number(worker["ALLOWED_HOSTS"].partition(",")[0])
     yield "compose: worker", "X-Ray", number(worker["AWS_XRAY_DAEMON_ADDRESS"])
     yield "compose: prometheus", "Prometheus", services["prometheus"]["image"]
     yield "compose: xray", "X-Ray's daemon", services["xray"]["image"]
@@ -587,6 +588,7 @@ def pods(where: str, documents: list[Any]) -> Said:
     ports = {each["name"]: each["containerPort"] for each in worker["ports"]}
     yield where, "the worker", ports["worker"]
     yield where, "metrics", ports["metrics"]
+    yield where, "metrics", number(values["ALLOWED_HOSTS"])
     start = worker["startupProbe"]
     yield where, "EKS: start of the worker", start["periodSeconds"] * start["failureThreshold"]
     for probe, fact in (

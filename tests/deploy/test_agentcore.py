@@ -65,6 +65,15 @@ def test_the_app_synthesizes_and_cdk_nag_has_nothing_against_it(assembly):
     assert runtime(assembly)["ProtocolConfiguration"] == "MCP"
 
 
+@pytest.mark.parametrize("name", LOGIN)
+def test_half_a_login_is_refused_by_name_before_anything_is_deployed(name, tmp_path):
+    code, said = synthesized(FOLDER / "app.py", tmp_path, **{name: LOGIN[name]})
+    assert code == 1
+    (line,) = [line for line in said.splitlines() if "missing" in line]
+    assert set(re.findall(r"\w+", line.partition(":")[0])) == LOGIN.keys() - {name}
+    assert "Traceback" not in said
+
+
 DOCUMENTED = """
 import sys
 from types import SimpleNamespace

@@ -31,7 +31,7 @@ FREE = (
     (r"HealthCheck\.Command", "how long a probe waits, and its version of HTTP"),
     (r"max-buffer-size|sizeLimit|resources\.|maxSkew|rollingUpdate", "room"),
     (
-        r"DesiredCount|DeploymentConfiguration|(min|max)Replicas|scaleUp|maxUnavailable",
+        r"DeploymentConfiguration|(min|max)Replicas|scaleUp|maxUnavailable",
         "how many, and how fast they come",
     ),
     (r"PROXY_TRUSTED|cidr|CidrIp|VpcId|Subnets|networkpolicy.*egress", "the reader's network"),
@@ -39,6 +39,7 @@ FREE = (
         r"Arn$|Secrets\.|Dimensions|SslPolicy|role-arn|certificate-arn|AlarmNames|Service\.Properties\.TaskDefinition|\.Image$|\.Type$|Architecture|region$",
         "names",
     ),
+    (r"defaultMode", "that nginx's image may run a script: test_chart.py"),
     (r"apiVersion|labels|matchLabels|checksum|\.data\.|CW_CONFIG_CONTENT|k8s", "names, and what is read whole"),
 )
 """Places whose numbers nothing else depends on, and why."""

@@ -6,7 +6,9 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from ecs_rules import environment
 from jsonschema_rs import Draft202012Validator
 from tools import ran, tool
 
+from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.visitors import allowed
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.readers import task_address
 from openapi_mcp_server.settings.table import SETTINGS
@@ -27,6 +31,7 @@ from render_manifests import CHART, CONFIGURATION, COPIES, ROOT, SETS, helm, ren
 
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 KUBERNETES = "1.34"
+KEEP_CONNECTIONS = ROOT / "proxy" / "keep-connections.sh"
 TOKENS = '[{"name": "agents", "token": "0123456789abcdef"}]'
 
 
@@ -54,9 +59,24 @@ def test_a_rendered_set_has_the_proxys_configuration(name):
 
 
 @pytest.mark.parametrize("name", SETS)
+def test_a_pods_proxy_answers_what_is_on_its_way_when_it_is_stopped(name):
+    """Without the script, every one of 40 busy connections was cut at the stop of nginx 1.30; with it, none."""
+    configuration = of_kind(documents(name), "ConfigMap")
+    proxy = agreement.of_pod(documents(name), "proxy")
+    (mount,) = [
+        each for each in proxy["volumeMounts"] if each["mountPath"] == "/docker-entrypoint.d/keep-connections.sh"
+    ]
+    assert configuration["data"][mount["subPath"]].rstrip("\n") == KEEP_CONNECTIONS.read_text("utf-8").rstrip("\n")
+    pod = of_kind(documents(name), "Deployment")["spec"]["template"]["spec"]
+    (volume,) = [each["configMap"] for each in pod["volumes"] if each["name"] == mount["name"]]
+    assert volume == {"name": configuration["metadata"]["name"], "defaultMode": 0o555}  # the image runs what may be run
+    assert "command" not in proxy  # which would take the place of the image's entry point
+
+
+@pytest.mark.parametrize("name", SETS)
 def test_a_rendered_set_rolls_with_the_proxys_configuration(name):
     (pods,) = [each["spec"]["template"] for each in documents(name) if each["kind"] == "Deployment"]
-    held = hashlib.sha256(CONFIGURATION.read_bytes()).hexdigest()
+    held = hashlib.sha256(CONFIGURATION.read_bytes() + KEEP_CONNECTIONS.read_bytes()).hexdigest()
     assert pods["metadata"]["annotations"]["checksum/proxy"] == held, "run scripts/render_manifests.py"
 
 
@@ -129,11 +149,17 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         {"settings": {"HTTP_PROXY_URL": "http://a:b@c:3128"}},
         "settings.HTTP_PROXY_URL: has a login",
     ),
-    "files without the sessions' key": ({"secretFiles": ["AUTH_TOKEN"]}, "secretFiles: SESSION_KEY .* transport"),
-    "no Secret and no key for the sessions": ({"secretName": ""}, "secretName: SESSION_KEY .* transport"),
+    "files without the sessions' key": (
+        {"secretFiles": ["INBOUND_TOKENS"]},
+        "secretFiles: SESSION_KEY .* transport",
+    ),
+    "no Secret and no key for the sessions": (
+        {"secretName": "", "inboundAuth": "none"},
+        "secretName: SESSION_KEY .* transport",
+    ),
     "files of no Secret": ({"secretName": "", "secretFiles": ["SESSION_KEY"]}, "secretFiles: secretName is empty"),
     "a secret among the settings, without a Secret": (
-        {"secretName": "", "transport": "streamable-http", "settings": {"AUTH_TOKEN": "sesame"}},
+        {"secretName": "", "transport": "streamable-http", "inboundAuth": "none", "settings": {"AUTH_TOKEN": "sesame"}},
         "a key of the Secret of secretName",
     ),
     "a volume in place of the chart's": (
@@ -169,6 +195,47 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         "networkPolicy.egress: opens no port 3128, which settings.HTTP_PROXY_URL needs; add",
     ),
     "nothing that pods may reach": ({"networkPolicy": {"egress": []}}, "networkPolicy.egress: opens no port 443"),
+    "a network with too long a prefix": ({"trustedCidr": "10.0.0.0/33"}, "trustedCidr: 10.0.0.0/33 .* 32 at most"),
+    "a fixed setting by file": ({"settings": {"SERVER_PORT_FILE": "/a"}}, "settings.SERVER_PORT_FILE: .* leave it out"),
+    "a secret in two places": (
+        {"secretFiles": ["SESSION_KEY", "INBOUND_TOKENS"], "settings": {"INBOUND_TOKENS_FILE": "/a"}},
+        "settings.INBOUND_TOKENS: is among secretFiles, too",
+    ),
+    "files without the clients' tokens": (
+        {"secretFiles": ["SESSION_KEY"]},
+        "secretFiles: INBOUND_TOKENS is missing, which inboundAuth token needs",
+    ),
+    "nobody who signs tokens": (
+        {"secretFiles": ["SESSION_KEY"], "inboundAuth": "jwt"},
+        "secretFiles: INBOUND_JWT_ISSUERS is missing, .* add it to settings",
+    ),
+    "a document that is not among the files": (
+        {"api": {"specUrl": "", "specPath": "/etc/openapi-mcp-server/a.yaml"}},
+        "api.specPath: files has no a.yaml; add it",
+    ),
+    "an overlay that is not among the files": (
+        {
+            "files": {"a.yaml": "{}"},
+            "settings": {"API_OVERLAYS": "/etc/openapi-mcp-server/a.yaml,/etc/openapi-mcp-server/b.yaml"},
+        },
+        "settings.API_OVERLAYS: files has no b.yaml; add it",
+    ),
+    "a volume that is not there": (
+        {"extraVolumeMounts": [{"name": "cache", "mountPath": "/var/cache/a"}]},
+        "extraVolumeMounts: extraVolumes has no cache; add it",
+    ),
+    "a volume in the place of the files": (
+        {
+            "files": {"a.yaml": "{}"},
+            "extraVolumes": [{"name": "a", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "a", "mountPath": "/etc/openapi-mcp-server"}],
+        },
+        "extraVolumeMounts: /etc/openapi-mcp-server/ is the folder of files",
+    ),
+    "a label by which pods are found": (
+        {"podLabels": {"app.kubernetes.io/name": "a"}},
+        "podLabels: app.kubernetes.io/name is how the Service finds its pods",
+    ),
     "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
 }
 """Values that the schema takes: helm says in plain words what is wrong."""
@@ -212,13 +279,13 @@ def test_a_secret_may_be_named_where_it_may_not_be_told(tmp_path):
         assert templated({"settings": {"AUTH_TOKEN": value}}, tmp_path).returncode == 0
 
 
-IN_A_STORE = {"SESSION_KEY": "ssm:/key", "AUTH_TOKEN": "ssm:/token"}
+IN_A_STORE = {"SESSION_KEY": "ssm:/key", "INBOUND_TOKENS": "ssm:/tokens", "AUTH_TOKEN": "ssm:/token"}
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"transport": "streamable-http"},
+        {"transport": "streamable-http", "inboundAuth": "none"},
         {"settings": IN_A_STORE},
         {"settings": {f"{name}_FILE": f"/mnt/{name}" for name in IN_A_STORE}},
     ],
@@ -231,7 +298,10 @@ def test_without_a_secret_pods_wait_for_none(changed, tmp_path):
 
 
 def test_the_key_of_sessions_may_be_in_a_store_beside_other_secrets_in_files(tmp_path):
-    changed = {"secretFiles": ["AUTH_TOKEN"], "settings": {"SESSION_KEY": IN_A_STORE["SESSION_KEY"]}}
+    changed = {
+        "secretFiles": ["AUTH_TOKEN", "INBOUND_TOKENS"],
+        "settings": {"SESSION_KEY": IN_A_STORE["SESSION_KEY"]},
+    }
     assert templated(changed, tmp_path).returncode == 0
 
 
@@ -282,6 +352,29 @@ def test_the_schema_refuses_what_cannot_be_deployed(change):
     assert not schema().is_valid(changed)
 
 
+def places(values: dict[str, Any], *above: str) -> Iterator[tuple[str, ...]]:
+    for name, value in values.items():
+        yield (*above, name)
+        if isinstance(value, dict):
+            yield from places(value, *above, name)
+
+
+@pytest.mark.parametrize(
+    "place", list(places(yaml.safe_load((CHART / "values.yaml").read_text("utf-8")))), ids=".".join
+)
+def test_a_value_that_is_taken_away_is_named_or_not_needed(place, tmp_path):
+    changed = values("base")
+    holder = reduce(getitem, place[:-1], changed)
+    del holder[place[-1]]
+    refused = [error.message for error in schema().iter_errors(changed)]
+    if refused:
+        assert any(place[-1] in message or "specUrl" in place for message in refused)
+        return
+    done = templated(reduce(lambda inner, name: {name: inner}, reversed(place), None), tmp_path)
+    assert re.search(r"nil pointer|wrong type|<nil>|YAML parse", done.stdout + done.stderr) is None
+    assert done.returncode == 0 or place[-1] in done.stderr
+
+
 def test_helm_refuses_what_the_schema_refuses(tmp_path):
     done = templated({"settings": {"HTTP_TIMEOUT": 30}}, tmp_path)
     assert done.returncode == 1
@@ -293,13 +386,14 @@ def of_kind(found: list[Any], kind: str) -> Any:
     return one
 
 
-def test_with_a_certificate_everybody_outside_comes_over_tls_and_the_kubelet_as_before():
+def test_with_a_certificate_everybody_outside_comes_over_tls_and_so_does_the_kubelet():
     found = list(yaml.safe_load_all(rendered(program(), "tls")))
     proxy = agreement.of_pod(found, "proxy")
     ports = {each["name"]: each["containerPort"] for each in proxy["ports"]}
     (mount,) = [each for each in proxy["volumeMounts"] if each["name"] == "tls"]
     assert f"default {mount['mountPath']};" in CONFIGURATION.read_text("utf-8")
-    assert proxy["readinessProbe"]["httpGet"]["port"] == "http"
+    asked = proxy["readinessProbe"]["httpGet"]  # a certificate that does not fit its key keeps a pod from clients
+    assert (asked["port"], asked["scheme"]) == ("https", "HTTPS")
     (policy,) = of_kind(found, "NetworkPolicy")["spec"]["ingress"]
     assert [each["port"] for each in policy["ports"]] == [ports["https"]]
     door, *_ = of_kind(found, "Service")["spec"]["ports"]
@@ -329,9 +423,25 @@ def test_pods_with_ipv6_listen_there_and_without_sessions_do_not_talk_to_each_ot
     )
     assert (proxy["PROXY_PORT"], proxy["PROXY_TLS_PORT"]) == ("[::]:8080", "[::]:8443")
     assert (container["SERVER_HOST"], container["SERVER_TRANSPORT"]) == ("::", "streamable-http")
-    assert not {"SESSION_ADDRESS", "POD_IP"} & set(container)
+    assert "SESSION_ADDRESS" not in container
     config = load([], {**container, "INBOUND_TOKENS": TOKENS}, lambda path: "")
     assert (config.host, config.session_address) == ("::", None)
+
+
+@pytest.mark.parametrize(("name", "pod"), [("base", "10.1.2.3"), ("tls", "2001:db8::1")])
+def test_prometheus_may_ask_a_pod_by_its_address(name, pod):
+    """The operator, and a collector that finds pods, put the address of the pod into Host."""
+    found = list(yaml.safe_load_all(rendered(program(), name)))
+    container = agreement.of_pod(found, "worker")
+    given = {name: value.replace("$(POD_IP)", pod) for name, value in environment(container).items()}
+    config = load(
+        [], {**given, "INBOUND_TOKENS": TOKENS, "SESSION_KEY": "k" * 32, "AUTH_TYPE": "none"}, lambda path: ""
+    )
+    (port,) = [each["containerPort"] for each in container["ports"] if each["name"] == "metrics"]
+    address = f"[{pod}]" if ":" in pod else pod
+    allowed(config).check({b"host": f"{address}:{port}".encode()})
+    with pytest.raises(Refusal):
+        allowed(config).check({b"host": b"rebound.example:9090"})
 
 
 def test_agents_in_the_cluster_may_use_the_services_names():
@@ -342,7 +452,7 @@ def test_agents_in_the_cluster_may_use_the_services_names():
         for name in ("proxy", "worker")
     )
     names = proxy["PROXY_SERVER_NAMES"].split()
-    assert container["ALLOWED_HOSTS"].split(",") == names
+    assert container["ALLOWED_HOSTS"].split(",")[:-1] == names
     assert {service, f"{service}.mcp.svc.cluster.local", values("files")["host"]} <= set(names)
     front, _ = (rule["from"] for rule in of_kind(found, "NetworkPolicy")["spec"]["ingress"][:2])
     assert values("files")["networkPolicy"]["clientsFrom"][0] in front
@@ -546,6 +656,62 @@ def test_an_ingress_has_the_annotations_of_a_platform_beside_its_own(kind, tmp_p
         done = templated({"exposure": {"kind": kind, kind: {"annotations": given}}}, tmp_path)
         made[len(given)] = of_kind(list(yaml.safe_load_all(done.stdout)), "Ingress")["metadata"]["annotations"]
     assert made[1] == {**made[0], **own}
+
+
+class Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice in one map, as kustomize does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"twice: {keys}"
+        return super().construct_mapping(node, deep)
+
+
+IDLE = "alb.ingress.kubernetes.io/load-balancer-attributes"
+BODY = "nginx.ingress.kubernetes.io/proxy-body-size"
+VERSION = "app.kubernetes.io/version"
+METRICS_FROM = {"networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}]}}
+REPLACED: dict[str, tuple[str, str, str, dict[str, Any]]] = {
+    "an annotation of the ALB": (
+        "Ingress",
+        "annotations",
+        IDLE,
+        {"exposure": {"kind": "alb", "alb": {"annotations": {IDLE: "own"}}}},
+    ),
+    "an annotation of ingress-nginx": (
+        "Ingress",
+        "annotations",
+        BODY,
+        {"exposure": {"kind": "nginx", "nginx": {"annotations": {BODY: "own"}}}},
+    ),
+    "a label of the monitor": (
+        "ServiceMonitor",
+        "labels",
+        VERSION,
+        {"serviceMonitor": {"enabled": True, "labels": {VERSION: "own"}}, **METRICS_FROM},
+    ),
+    "a label of the alerts": (
+        "PrometheusRule",
+        "labels",
+        VERSION,
+        {"prometheusRule": {"enabled": True, "labels": {VERSION: "own"}}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "field", "name", "changed"), REPLACED.values(), ids=list(REPLACED))
+def test_what_a_platform_writes_takes_the_place_of_the_charts_own(kind, field, name, changed, tmp_path):
+    found = list(yaml.load_all(templated(changed, tmp_path).stdout, Strict))
+    assert of_kind(found, kind)["metadata"][field][name] == "own"
+    before = list(yaml.safe_load_all(templated(without_own(changed), tmp_path).stdout))
+    assert of_kind(before, kind)["metadata"][field].keys() == of_kind(found, kind)["metadata"][field].keys()
+
+
+def without_own(changed: Any) -> Any:
+    """The same values without the entry that a platform has written."""
+    if not isinstance(changed, dict):
+        return changed
+    return {name: without_own(value) for name, value in changed.items() if value != "own"}
 
 
 @pytest.mark.parametrize("name", SETS)

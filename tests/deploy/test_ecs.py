@@ -231,8 +231,13 @@ def test_scaling_takes_the_policies(changed):
 def test_ecs_takes_the_service():
     service = ecs.as_the_api_spells_it(properties(ecs.resources(), "Service"))
     renamed = {name.replace("eCS", "ECS"): value for name, value in service.items()}
-    renamed["desiredCount"] = int(renamed["desiredCount"])
     assert shapes.faults("ecs", "CreateService", {"serviceName": "a", **renamed}) == []
+
+
+def test_an_update_of_the_stack_leaves_as_many_tasks_as_scaling_has_made():
+    """CloudFormation sends the service's DesiredCount with each update of it, whatever there are by then."""
+    assert "DesiredCount" not in properties(ecs.resources(), "Service")
+    assert properties(ecs.resources(MinTasks="3"), "ScalableTarget")["MinCapacity"] == "3"
 
 
 def test_a_wrong_name_type_or_value_is_noticed_by_the_shapes():

@@ -98,6 +98,41 @@ def test_a_choice_is_answered_with_the_value_by_which_its_discriminator_names_it
     assert answered == names
 
 
+def _family(listed: list[str] | None = None, **said: Any) -> Any:
+    def made_of(name: str, **more: Any) -> Any:
+        return {"allOf": [{"$ref": f"#/components/schemas/{name}"}, {"type": "object", "properties": more}]}
+
+    kind = {"type": "string"} | ({"enum": listed} if listed else {})
+    base = {"type": "object", "required": ["kind"], "properties": {"kind": kind}}
+    return {
+        "Pet": base | {"discriminator": {"propertyName": "kind", **said}},
+        "Cat": made_of("Pet", lives={"type": "integer"}),
+        "Lion": made_of("Cat", mane={"type": "boolean"}),
+    }
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize(
+    ("family", "asked", "kind"),
+    [
+        (_family(), "Cat", "Cat"),
+        (_family(), "Lion", "Lion"),
+        (_family(mapping={"c": "Cat", "l": "#/components/schemas/Lion"}), "Cat", "c"),
+        (_family(mapping={"c": "Cat", "l": "#/components/schemas/Lion"}), "Lion", "l"),
+        (_family(["Dog", "Lion"]), "Lion", "Lion"),
+        (_family(["cat"]), "Cat", "cat"),
+        (_family() | {"Pets": {"type": "array", "items": {"$ref": "#/components/schemas/Pet"}}}, "Cat", "Cat"),
+    ],
+)
+def test_a_kind_of_a_base_is_answered_with_the_value_that_selects_it(
+    family: Any, asked: str, kind: str, seed: int
+) -> None:
+    schema = {"$ref": f"#/components/schemas/{asked}"}
+    status, _, body = ask(app(content(schema), seed=seed, dialect="3.0", components={"schemas": family}))
+    assert status == 200, body
+    assert msgspec.json.decode(body)["kind"] == kind
+
+
 def test_an_example_that_the_schema_does_not_take_is_not_answered() -> None:
     assert b"Mia" not in ask(app(content(PET, example={"name": "Mia"})))[2]
 

@@ -8,10 +8,16 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import Auth
 from openapi_mcp_server.settings.command_line import COMMAND_OPTIONS, FAMILIES, usage
 from openapi_mcp_server.settings.config import load
-from openapi_mcp_server.settings.table import SETTINGS, TOPICS, by_topic
+from openapi_mcp_server.settings.table import SETTINGS
 
 SPEC = ["--spec-path", "openapi.yaml"]
 HTTP = [*SPEC, "--transport", "http"]
+COGNITO = {
+    "AUTH_TYPE": "cognito",
+    "AUTH_COGNITO_CLIENT_ID": "c",
+    "AUTH_COGNITO_USERNAME": "u",
+    "AUTH_COGNITO_PASSWORD": "p",
+}
 FILES = {"/run/secrets/key": "s3cret\n", "/run/url": "https://api.example.com"}
 
 
@@ -203,7 +209,11 @@ def test_secrets_are_in_no_representation():
 @pytest.mark.parametrize(
     ("argv", "environ", "message"),
     [
-        ([], {}, "API_SPEC_URL: no document: give --spec-url URL or --spec-path FILE, or run demo"),
+        (
+            ["--port", "8001"],
+            {},
+            "API_SPEC_URL: no document: give --spec-url URL or --spec-path FILE, or write demo before the options for",
+        ),
         (
             ["--spec-path", "a", "--spec-url", "https://b"],
             {},
@@ -268,6 +278,22 @@ def test_secrets_are_in_no_representation():
             {"AUTH_TYPE": "basic", "AUTH_USERNAME": "u", "AUTH_PASSWORD": "${PASSWORD}"},
             "AUTH_PASSWORD: is a placeholder that nothing has filled in",
         ),
+        (
+            SPEC,
+            {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "<your token>"},
+            "AUTH_TOKEN: is a placeholder that nothing has filled in; give the value; AUTH_TOKEN_FILE takes",
+        ),
+        ([*SPEC, "--auth-type", "api_key"], {"AUTH_API_KEY": "<API_KEY>"}, "AUTH_API_KEY: is a placeholder"),
+        (SPEC, {**COGNITO, "AUTH_COGNITO_CLIENT_SECRET": "${SECRET}"}, "AUTH_COGNITO_CLIENT_SECRET: is a placeholder"),
+        (SPEC, {**COGNITO, "AUTH_COGNITO_CLIENT_SECRET": "a\nb"}, "AUTH_COGNITO_CLIENT_SECRET: must be one line"),
+        (
+            SPEC,
+            {**COGNITO, "AUTH_COGNITO_USER_POOL_ID": "aBcD12345"},
+            "AUTH_COGNITO_USER_POOL_ID: 'aBcD12345' must be the id of a user pool with its region, such as eu-west-1_",
+        ),
+        (SPEC, {**COGNITO, "AUTH_COGNITO_USER_POOL_ID": "_aBcD12345"}, "must be the id of a user pool with its region"),
+        (SPEC, {**COGNITO, "AUTH_COGNITO_REGION": "eu west"}, "AUTH_COGNITO_REGION: 'eu west' must be a region such"),
+        (SPEC, {"HTTP_PROXY_URL": "off"}, "HTTP_PROXY_URL: must be http://host:port, https://host:port, environment"),
         (SPEC, {"AUTH_TOKEN": "t", "AUTH_TOKEN_FILE": "/x"}, "AUTH_TOKEN: give either it or AUTH_TOKEN_FILE, not both"),
         (SPEC, {"AUTH_TOKEN_FILE": "/nowhere"}, "AUTH_TOKEN_FILE: cannot read /nowhere: No such file or directory"),
         (SPEC, {"AUTH_TOKEN_FILE": "~/t"}, "cannot read ~/t: No such file or directory; ~ is not replaced here"),
@@ -387,12 +413,6 @@ def test_help_of_a_command_tells_its_options_and_no_other_commands(command):
 @pytest.mark.parametrize("columns", [20, 80, 120, 400])
 def test_help_fits_the_terminal_within_reason(columns):
     assert max(map(len, usage(columns).splitlines())) <= max(80, min(columns, 120))
-
-
-def test_the_table_of_settings_is_told_in_parts_that_lose_none():
-    parts = list(by_topic())
-    assert [setting for _, settings in parts for setting in settings] == list(SETTINGS)
-    assert [title for title, _ in parts] == [title for title, _ in TOPICS]
 
 
 ANY_TEXT = {

@@ -23,6 +23,7 @@ class Collector:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.status = 200
+        self.location = ""
         self.held = threading.Event()
         self.held.set()
         self.headers: list[dict[str, str]] = []
@@ -70,6 +71,8 @@ def collector() -> Iterator[Collector]:
                 running.take(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             self.send_response(running.status)
             self.send_header("content-length", "0")
+            if running.location:
+                self.send_header("location", running.location)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

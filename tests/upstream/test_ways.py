@@ -335,6 +335,10 @@ def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ({}, None),
         ({"HTTP_PROXY_URL": "http://proxy:3128"}, "proxy"),
+        ({"HTTP_PROXY_URL": "proxy:3128"}, "proxy"),
+        ({"HTTP_PROXY_URL": "http://proxy"}, "proxy"),
+        ({"HTTP_PROXY_URL": "None"}, None),
+        ({"HTTP_PROXY_URL": "Environment ", "HTTPS_PROXY": "theirs:1"}, "theirs"),
         ({"HTTP_PROXY_URL_FILE": "/run/proxy"}, "of-a-file"),
         ({"HTTP_PROXY_URL": "environment", "HTTPS_PROXY": "http://theirs:1"}, "theirs"),
         ({"HTTPS_PROXY": "http://theirs:1"}, None),

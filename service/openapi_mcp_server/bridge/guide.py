@@ -39,6 +39,8 @@ NAMES = frozenset(entry.name for entry in ENTRIES)
 _SCHEME = "openapi://"
 _WHOLE = frozenset({"overview", "document"})
 """The kinds of resources that each API has once."""
+_HOLE = "{name}"
+"""The place of an operation's name in the template of its URI."""
 _OVERVIEW_CHARACTERS = 8_000
 _GOAL_CHARACTERS = 4_000
 _AREAS = 40
@@ -108,7 +110,7 @@ def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
     """The elements of ``resources/templates/list``."""
     return [
         {
-            "uriTemplate": operation_uri(api.name, "{name}"),
+            "uriTemplate": operation_uri(api.name, _HOLE),
             "name": f"{api.name} operation",
             "title": "An operation with its arguments",
             "mimeType": "text/plain",
@@ -215,10 +217,10 @@ def _known(asked: Completing, tools: Mapping[str, Tool], prompted: Tool | None) 
         if prompted is not None:
             return _listed(prompted, argument)
         return [*tools] if (ref.name, argument) == (EXPLAIN, "name") else []
-    if argument == "name" and ref.uri.endswith("/operations/{name}"):
-        api = unquote(ref.uri.removeprefix(_SCHEME).partition("/")[0])
-        return [tool.name for tool in tools.values() if tool.api == api]
-    return []
+    there = place(ref.uri)
+    if there is None or (there.operation, argument) != (_HOLE, "name"):
+        return []
+    return [tool.name for tool in tools.values() if tool.api == there.api]
 
 
 def _listed(tool: Tool, argument: str) -> list[str]:

@@ -30,6 +30,7 @@ _HELD = "\0"
 _FORMAT = re.compile(r"(?s)(.+)\.(?:json|xml|html?|xhtml|js|csv|txt|text|ya?ml|rss|atom|ics|pdf|zip)")
 """A last segment with the format of the answer at its end. Rails, Grape and older versions of Spring route it as if it
 was not there."""
+_ENDS = frozenset("?#")
 _SPANNING = -1
 """Stands for the length of a path with values of several segments."""
 
@@ -148,6 +149,11 @@ def _segments(path: str) -> tuple[str, ...]:
     return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
 
 
+def _is_cut(path: str) -> bool:
+    """Whether a value has a mark that some servers take for the end of the path."""
+    return "%" in path and not _ENDS.isdisjoint(_plainly(path))
+
+
 def _without_format(segments: tuple[str, ...]) -> tuple[str, ...]:
     found = _FORMAT.fullmatch(segments[-1]) if segments else None
     return segments if found is None else (*segments[:-1], found[1])
@@ -237,8 +243,8 @@ class OperationPaths:
             return
         segments = _segments(request.path)[nearer.before :]
         routed = _without_format(segments)
-        same = len(segments) == len(nearer.held)
-        places = nearer.places if same else tuple(self._beyond(tool, nearer, len(segments)))
+        is_whole = len(segments) == len(nearer.held) and not (nearer.spans and _is_cut(request.path))
+        places = nearer.places if is_whole else tuple(self._elsewhere(tool, nearer, len(segments)))
         query = _given(request.query) if any(place.query for place in places) else frozenset()
         for place in places:
             is_named = place.query <= query and (place.is_named_by(segments) or place.is_named_by(routed))
@@ -259,10 +265,11 @@ class OperationPaths:
         nearer = (one for one in able if one.query - said or not one.is_named_by(held))
         return _Nearer(base, held, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
-    def _beyond(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
-        """Longer places that values with slashes may reach, since some servers treat them as the path's. A tool whose
-        values may have slashes does not count as a call of a less literal path."""
-        for place in self._of_length(tool.subject, length) if length > len(nearer.held) else ():
+    def _elsewhere(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
+        """Places of another length that a call may reach, since some servers treat slashes in values as the path's, and
+        drop what follows ``;``, ``?`` or ``#`` in them. A tool whose values may have slashes does not count as a call
+        of a less literal path."""
+        for place in self._of_length(tool.subject, length):
             if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):
                 yield place
 

@@ -46,8 +46,8 @@ class Guides:
                 return None
 
     def completion(self, call: Call, view: View) -> Pieces | Rejection | None:
-        """None if nothing is known about the argument. An unknown prompt is refused (MCP, Completion, Error
-        Handling)."""
+        """None if nothing is known about the argument. An unknown prompt is refused (MCP, Completion, Error Handling),
+        and so is a resource that is neither listed nor a template's."""
         if call.method != "completion/complete":
             return None
         try:
@@ -55,6 +55,9 @@ class Guides:
         except ArgumentError as error:
             return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
         prompt = asked.prompt
+        if isinstance(asked.ref, guide.ResourceReference) and not _has_place(asked.ref.uri, view):
+            templates = [each["uriTemplate"] for each in guide.templates(view.apis)]
+            return unknown_name(call, "resource template", asked.ref.uri, templates)
         if not (prompt is None or _is_guided(prompt, view) or _prompted(prompt, view)):
             return _unknown_prompt(call, prompt, view)
         values = guide.completions(asked, view.tools, None if prompt is None else _prompted(prompt, view))
@@ -105,6 +108,12 @@ class Guides:
         offer = view.offer or mode.offer(view.tools)
         draft.denied = denied(self._views.served, offer, name)
         return mode.describe(offer, self._views.served.catalog, draft.permit, name)
+
+
+def _has_place(uri: str, view: View) -> bool:
+    """Whether it is the URI of a resource, or a template, of an API that the caller may know."""
+    place = guide.place(uri)
+    return place is not None and any(place.api == api.name for api in view.apis)
 
 
 def _is_guided(prompt: str, view: View) -> bool:

@@ -19,6 +19,7 @@ from openapi_mcp_server.mock import levels, patterns
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.json_schema import Validator, compiled
 from openapi_mcp_server.openapi.pointers import DEFS
+from openapi_mcp_server.openapi.schemas.kinds import SELECTING
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -189,6 +190,8 @@ class _Search:
         return level, choices, names
 
     def _candidates(self, schema: Schema, level: dict[str, Any]) -> Iterator[Any]:
+        if SELECTING in level and self._fits(schema, level[SELECTING]):
+            yield level[SELECTING]
         if "const" in level:
             yield level["const"]
         elif "enum" in level:

@@ -18,6 +18,11 @@ from openapi_mcp_server.settings.sources import ReadFile, from_object, objects
 from openapi_mcp_server.settings.table import SETTINGS
 from openapi_mcp_server.settings.ways import SHARED, USUAL, WayOut, way_out
 
+_INSTEAD: Mapping[Command, str] = {
+    "serve": ", or write demo before the options for the bundled API",
+    "call": ", or --server URL",
+}
+"""The end of the advice to those who name no document."""
 _ELEMENT = {setting.element_field: setting for setting in SETTINGS if setting.element_field}
 
 
@@ -90,8 +95,8 @@ def configured(
             problem = "belongs to --spec-url or --spec-path; ADDITIONAL_SPECS has a base_url of its own"
             raise ConfigError(base.label, problem)
         if not more:
-            other = "--server URL" if command == "call" else "run demo"
-            raise ConfigError("API_SPEC_URL", f"no document: give --spec-url URL or --spec-path FILE, or {other}")
+            problem = "no document: give --spec-url URL or --spec-path FILE"
+            raise ConfigError("API_SPEC_URL", f"{problem}{_INSTEAD.get(command, '')}")
         return _forwarding(_differently_named(more, several.label, first=0), forward)
     return _forwarding(_differently_named((_api(given, outside), *more), several.label, first=1), forward)
 

@@ -5,6 +5,7 @@ Values stay in `Auth`, which only ``upstream.credentials`` opens. The pure rooms
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -49,6 +50,10 @@ _NEEDED_BY_FLOW: Mapping[str, tuple[str, ...]] = {
     "admin_user_password": ("AUTH_COGNITO_USERNAME", "AUTH_COGNITO_PASSWORD", "AUTH_COGNITO_USER_POOL_ID"),
     "client_credentials": ("AUTH_COGNITO_DOMAIN", "AUTH_COGNITO_CLIENT_SECRET"),
 }
+_PLACEHOLDER = re.compile(r"\$\{.*\}|<[A-Za-z][\w .-]*>")
+"""A value that a client or a person was to replace: ``${TOKEN}``, ``<your token>``. A token cannot have such brackets
+(RFC 6750 section 2.1), and a password in them is not of letters, digits and spaces alone."""
+_OF_SEVERAL_LINES = frozenset({"AUTH_OAUTH2_PRIVATE_KEY", "AUTH_OAUTH2_SCOPES", "AUTH_COGNITO_SCOPES"})
 _OF_ALL_SCHEMES = frozenset({"AUTH_SCHEMES", "AUTH_CLIENT_CERTIFICATE", "AUTH_CLIENT_KEY"})
 _OF_A_SCHEME = {
     name: msgspec.structs.replace(setting, element=name)
@@ -181,21 +186,26 @@ def auth(given: Mapping[str, Given]) -> Auth:
         if not value:
             problem = "is missing" if given[name].is_default or value is None else "is empty"
             raise ConfigError(given[name].label, f"{problem}; {kind.label} is {kind.value}")
-        if value.startswith("${") and value.endswith("}"):
-            hint = file_hint(given[name].label)
-            raise ConfigError(given[name].label, f"is a placeholder that nothing has filled in; give the value{hint}")
-        if problem := _slip(name, value):
+    for name in _FIELDS:
+        value = given[name].value
+        if isinstance(value, str) and _is_used(name, made.kind) and (problem := _slip(name, value, given[name].label)):
             raise ConfigError(given[name].label, problem)
     return made
 
 
-def _slip(name: str, value: str) -> str:
+def _is_used(name: str, kind: AuthKind) -> bool:
+    return any(name.startswith(used) if used.endswith("_") else name == used for used in USED[kind])
+
+
+def _slip(name: str, value: str, label: str) -> str:
     """A slip that would be sent as it is, and what to do about it; empty if there is none."""
-    if name != "AUTH_OAUTH2_PRIVATE_KEY" and ("\n" in value or "\r" in value):
+    if _PLACEHOLDER.fullmatch(value):
+        return f"is a placeholder that nothing has filled in; give the value{file_hint(label)}"
+    if name not in _OF_SEVERAL_LINES and ("\n" in value or "\r" in value):
         return "must be one line"
     if name == "AUTH_TOKEN" and value.lower().startswith("bearer "):
         return "begins with the word Bearer, which is sent anyway; give the token alone"
-    if name in {"AUTH_TOKEN", "AUTH_API_KEY"} and value[0] == value[-1] and value[0] in "\"'":
+    if name in {"AUTH_TOKEN", "AUTH_API_KEY"} and value and value[0] == value[-1] and value[0] in "\"'":
         return "is in quotes, which would be sent too; leave them out"
     return ""
 
@@ -203,13 +213,7 @@ def _slip(name: str, value: str) -> str:
 def overlooked(given: Mapping[str, Given]) -> Iterable[str]:
     """A sentence for what is set and means nothing with this AUTH_TYPE."""
     kind = given["AUTH_TYPE"]
-    used = USED[kind.value]
-    beginnings = tuple(name for name in used if name.endswith("_"))
-    unused = [
-        given[name].label
-        for name in _FIELDS
-        if not given[name].is_default and name not in used and not name.startswith(beginnings)
-    ]
+    unused = [given[name].label for name in _FIELDS if not given[name].is_default and not _is_used(name, kind.value)]
     if unused:
         yield f"{kind.label} is {kind.value}: {', '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used"
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.settings.table import SETTINGS, Setting, by_topic
+from openapi_mcp_server.settings.table import SETTINGS, TOPICS, Setting
 
 Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", "completion", "help", "version"]
 
@@ -130,12 +130,15 @@ def usage(columns: int = 80, command: str = "serve") -> str:
         own = [
             (name, f"{commands.replace(' ', ', ')}: {text}") for name, (commands, _, text) in COMMAND_OPTIONS.items()
         ]
-        parts = [("Options of one command", own), *((topic, list(_rows(settings))) for topic, settings in by_topic())]
+        parts = [
+            ("Options of one command", own),
+            *((topic, list(_rows(settings))) for topic, settings in TOPICS.items()),
+        ]
         return "\n".join([USAGE, *textwrap.wrap(RULE, width), *_titled(parts, width)])
     own = [(name, text) for name, (commands, _, text) in COMMAND_OPTIONS.items() if command in commands.split()]
     parts = [("Options of this command", own)] if own else []
     if command in _OF_DOCUMENTS:
-        topic, settings = next(by_topic())
+        topic, settings = next(iter(TOPICS.items()))
         parts.append((topic, list(_rows(settings))))
     return "\n".join([_ways(command), *_titled(parts, width), "", "--help without a command lists all settings."])
 

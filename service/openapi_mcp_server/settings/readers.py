@@ -16,6 +16,8 @@ _WHOLE = re.compile(r"\d{1,10}")
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 _NAME = re.compile(r"[\w.-]+")
+_REGION = re.compile(r"[A-Za-z0-9-]+")
+_USER_POOL = re.compile(r"[A-Za-z0-9-]+_[A-Za-z0-9]+")  # by Cognito's API reference, UserPoolId
 _PORT = re.compile(r"[0-9]{1,5}")
 _SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -183,6 +185,20 @@ def listened(value: str) -> str:
             problem = "must be an address such as 127.0.0.1, or a host name, without scheme and port"
             raise ValueError(problem) from None
     return host
+
+
+def region(value: str) -> str:
+    """A region of AWS, which is a part of host names."""
+    if not _REGION.fullmatch(value.strip()):
+        raise ValueError("must be a region such as eu-west-1")
+    return value.strip()
+
+
+def user_pool(value: str) -> str:
+    """The id of a user pool of Cognito, which begins with the pool's region."""
+    if not _USER_POOL.fullmatch(value.strip()):
+        raise ValueError("must be the id of a user pool with its region, such as eu-west-1_aBcD12345")
+    return value.strip()
 
 
 def path_prefix(value: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from openapi_mcp_server.settings.readers import (
     pairs,
     path_prefix,
     rate,
+    region,
     result_budget,
     seconds,
     seconds_or_never,
@@ -33,6 +35,7 @@ from openapi_mcp_server.settings.readers import (
     tags,
     task_address,
     text,
+    user_pool,
     words,
 )
 from openapi_mcp_server.settings.store import store
@@ -127,7 +130,7 @@ TRACING_SETTINGS: tuple[Setting, ...] = (
 """Settings of other programs, named as they name them. They are text here: `settings.tracing` reads them, and
 only if something is traced."""
 
-SETTINGS: tuple[Setting, ...] = (
+_API: tuple[Setting, ...] = (
     Setting(
         "API_NAME",
         text,
@@ -177,6 +180,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
     Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
+)
+
+_CREDENTIALS: tuple[Setting, ...] = (
     Setting(
         "AUTH_TYPE",
         one_of("none", "basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4"),
@@ -231,8 +237,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Secret of the app client, if it has one", secret=True),
     Setting("AUTH_COGNITO_USERNAME", text, None, "User; left out: client credentials at the domain"),
     Setting("AUTH_COGNITO_PASSWORD", text, None, "The user's password", secret=True),
-    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "User pool; it names the region and allows the admin flow"),
-    Setting("AUTH_COGNITO_REGION", text, None, "Region; left out: that of the pool, or AWS_REGION"),
+    Setting("AUTH_COGNITO_USER_POOL_ID", user_pool, None, "User pool; it names the region and allows the admin flow"),
+    Setting("AUTH_COGNITO_REGION", region, None, "Region; left out: that of the pool, or AWS_REGION"),
     Setting("AUTH_COGNITO_DOMAIN", text, None, "Domain of the pool, its prefix or in full"),
     Setting("AUTH_COGNITO_SCOPES", text, None, "Scopes to ask for at the domain, separated by spaces or commas"),
     Setting(
@@ -330,6 +336,9 @@ SETTINGS: tuple[Setting, ...] = (
         element="spec_headers",
     ),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
+)
+
+_TOOLS: tuple[Setting, ...] = (
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
     Setting(
         "TOOL_NAME_LENGTH",
@@ -377,6 +386,9 @@ SETTINGS: tuple[Setting, ...] = (
         "Offer a prompt for each operation; auto: up to 20, beyond that three about the whole API; false: none",
         field="operation_prompts",
     ),
+)
+
+_REACH: tuple[Setting, ...] = (
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting(
@@ -385,6 +397,9 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Documents and files they refer to may be read from these folders only, separated by commas or colons",
     ),
+)
+
+_LISTENING: tuple[Setting, ...] = (
     Setting(
         "SERVER_TRANSPORT",
         one_of("stdio", "http", "streamable-http", "sse"),
@@ -429,6 +444,9 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "The page at / for people: true, false, or auto: where only this machine reaches the server",
     ),
+)
+
+_CALLERS: tuple[Setting, ...] = (
     Setting(
         "TRUSTED_PROXIES",
         networks,
@@ -493,10 +511,16 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "A line for each tool call on the logger openapi_mcp_server.audit; auto: where callers say who they are",
     ),
+)
+
+_LOG: tuple[Setting, ...] = (
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     Setting("LOG_FORMAT", one_of("json", "text"), "json", "json, or text for people"),
+)
+
+_LIMITS: tuple[Setting, ...] = (
     Setting(
         "SERVER_MESSAGE_TIMEOUT",
         seconds(0.1, 3600),
@@ -554,6 +578,9 @@ SETTINGS: tuple[Setting, ...] = (
         "30",
         "A process that hangs for so many seconds writes where, and ends with exit code 14; 0: never",
     ),
+)
+
+_PRODUCTION: tuple[Setting, ...] = (
     Setting(
         "ENABLE_PROMETHEUS",
         boolean,
@@ -581,40 +608,29 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "Seconds that a start waits for a document that cannot be fetched yet; not ready meanwhile",
     ),
+)
+
+_TRACES: tuple[Setting, ...] = (
     Setting("TRACING", exporters, "none", "Where traces go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )
+
+TOPICS: Mapping[str, tuple[Setting, ...]] = {
+    "The API and its document": _API,
+    "Credentials for the API": _CREDENTIALS,
+    "Tools and their answers": _TOOLS,
+    "What may be reached and read": _REACH,
+    "Where the server listens": _LISTENING,
+    "Who may call, and how much": _CALLERS,
+    "The server's name and log": _LOG,
+    "Time limits, connections, stopping": _LIMITS,
+    "In production": _PRODUCTION,
+    "Traces": _TRACES,
+}
+"""The table in parts, with their titles."""
+SETTINGS: tuple[Setting, ...] = tuple(chain.from_iterable(TOPICS.values()))
 
 
 def default(name: str) -> Any:  # noqa: ANN401 - what the setting's reader makes
     """The value of a setting that nobody has set."""
     return next(each for each in SETTINGS if each.name == name).default_value
-
-
-TOPICS: tuple[tuple[str, str], ...] = (
-    ("The API and its document", "API_NAME"),
-    ("Credentials for the API", "AUTH_TYPE"),
-    ("Tools and their answers", "TOOLS_PAGE_SIZE"),
-    ("What may be reached and read", "ALLOW_INSECURE_HTTP"),
-    ("Where the server listens", "SERVER_TRANSPORT"),
-    ("Who may call, and how much", "TRUSTED_PROXIES"),
-    ("The server's name and log", "SERVER_NAME"),
-    ("Time limits, connections, stopping", "SERVER_MESSAGE_TIMEOUT"),
-    ("In production", "ENABLE_PROMETHEUS"),
-    ("Traces", "TRACING"),
-)
-"""For people who read the table: the titles of its parts, each with the name of its first row."""
-
-
-def by_topic() -> Iterator[tuple[str, list[Setting]]]:
-    """The table in parts, with their titles."""
-    titles = {name: title for title, name in TOPICS}
-    part: list[Setting] = []
-    title = ""
-    for setting in SETTINGS:
-        if setting.name in titles:
-            if part:
-                yield title, part
-            title, part = titles[setting.name], []
-        part.append(setting)
-    yield title, part

@@ -103,14 +103,14 @@ def _secret_pem(given: Given, read_file: ReadFile) -> str:
 
 
 def _proxy(url: Given, direct: Given, environ: Mapping[str, str]) -> Proxy | None:
-    text, hosts, label = url.value or "none", direct.value, url.label
+    text, hosts, label = (url.value or "none").strip(), direct.value, url.label
     for host in hosts:
         _require_network(host, direct.label)
-    if text == ENVIRONMENT:
+    if text.lower() == ENVIRONMENT:
         name = next((name for name in _PROXY if environ.get(name)), "")
         text, label = environ.get(name, "none"), name or label
         hosts = (*hosts, *words(next((environ[name] for name in _NO_PROXY if environ.get(name)), "")))
-    return None if text == "none" else _parsed(text, label, hosts)
+    return None if text.lower() == "none" else _parsed(text, label, hosts)
 
 
 def _require_network(host: str, label: str) -> None:
@@ -123,15 +123,18 @@ def _require_network(host: str, label: str) -> None:
 
 
 def _parsed(url: str, label: str, direct: tuple[str, ...]) -> Proxy:
-    """Reads the address of a proxy. No message quotes it, since it may contain a password."""
+    """Reads the address of a proxy. No message quotes it, since it may contain a password.
+
+    Without a scheme it is ``http://``, as for curl, and needs its port: a word alone (``off``, ``env``) is no host."""
     problem = ConfigError(label, "must be http://host:port, https://host:port, environment or none")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port
     except ValueError:
         raise problem from None
+    is_word = port is None and "://" not in url
     is_more = parts.path not in {"", "/"} or bool(parts.query)
-    if parts.scheme not in _PORTS or not _HOST.fullmatch(parts.hostname or "") or is_more:
+    if is_word or parts.scheme not in _PORTS or not _HOST.fullmatch(parts.hostname or "") or is_more:
         raise problem
     return Proxy(
         scheme=parts.scheme,

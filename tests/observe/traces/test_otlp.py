@@ -180,6 +180,18 @@ def test_a_collector_that_refuses_costs_the_spans_and_says_why() -> None:
     assert "403" in reason
 
 
+@pytest.mark.parametrize("status", [300, 302, 304, 307, 308])
+def test_a_collector_that_redirects_costs_the_spans_and_says_where_to(status: int) -> None:
+    with collector() as other, collector() as running:
+        running.status, running.location = status, f"{other.url}/v1/traces"
+        sending = exporter(running.url, OTEL_EXPORTER_OTLP_HEADERS="key=s3cret")
+        lost, reason = sending.deliver([recorded(), recorded()])
+        sending.close()
+        assert other.headers == []
+    assert lost == 2
+    assert reason.startswith(f"answered {status} to {other.url}/v1/traces, and redirects are not followed: give")
+
+
 def test_a_collector_that_is_not_there_costs_the_spans_and_never_shows_its_headers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -22,6 +22,7 @@ from documents import (
     the_operation,
     value,
 )
+from openapi_mcp_server.openapi.model import ApiDescription
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.responses import SHORT_PROSE
 
@@ -258,6 +259,11 @@ WRONG: list[tuple[str, Any, Any]] = [
     ("maxItems", "3", {}),
     ("uniqueItems", "yes", {}),
     ("deprecated", "yes", {}),
+    ("nullable", "yes", {}),
+    ("x-nullable", 1, {}),
+    ("readOnly", "yes", {}),
+    ("writeOnly", {}, {}),
+    ("exclusiveMaximum", "yes", {}),
     ("enum", "a", {}),
     ("enum", [], {}),
     ("enum", {"a": 1}, {}),
@@ -289,6 +295,41 @@ def test_a_keyword_with_a_value_that_it_cannot_have_is_left_out_and_noted(keywor
     assert sent(description) == emitted
     pointer = f"#/paths/~1x/post/requestBody/content/application~1json/schema/{keyword}"
     assert notes(description) == [("keyword_dropped", pointer)]
+
+
+FLAGGED: list[tuple[str, dict[str, Any]]] = [
+    ("nullable", {"type": "string"}),
+    ("x-nullable", {"$ref": "#/components/schemas/A"}),
+    ("deprecated", {"type": "string"}),
+    ("uniqueItems", {"type": "array", "items": {"type": "string"}}),
+    ("exclusiveMinimum", {"minimum": 1}),
+    ("exclusiveMaximum", {"maximum": 1}),
+    ("additionalProperties", {"type": "object"}),
+    ("items", {"type": "array"}),
+    ("readOnly", {"type": "string"}),
+    ("writeOnly", {"type": "string"}),
+]
+
+
+@pytest.mark.parametrize(("quoted", "meant"), [("true", True), ("True", True), ("false", False), ("FALSE", False)])
+@pytest.mark.parametrize(("keyword", "beside"), FLAGGED, ids=[keyword for keyword, _ in FLAGGED])
+def test_a_flag_in_quotes_is_the_flag(keyword, beside, quoted, meant):
+    def read(flag: object) -> ApiDescription:
+        return of_schemas({"type": "object", "properties": {"a": {**beside, keyword: flag}, "b": {}}}, A={})
+
+    assert (sent(read(quoted)), got(read(quoted))) == (sent(read(meant)), got(read(meant)))
+    assert notes(read(quoted)) == []
+
+
+@pytest.mark.parametrize("field", ["attribute", "wrapped"])
+@pytest.mark.parametrize(("written", "kept"), [("true", True), ("False", False), ("yes", None)])
+def test_a_flag_of_xml_in_quotes_is_the_flag(field, written, kept):
+    schema = {"type": "string", "xml": {"name": "n", field: written}}
+    content = {"application/xml": {"schema": schema}}
+    description = described({"/x": {"post": {"requestBody": {"content": content}}}})
+    assert sent(description)["xml"] == {"name": "n"} | ({} if kept is None else {field: kept})
+    place = f"#/paths/~1x/post/requestBody/content/application~1xml/schema/xml/{field}"
+    assert notes(description) == ([("keyword_dropped", place)] if kept is None else [])
 
 
 def test_a_fault_that_stands_in_several_places_is_noted_at_each():
@@ -422,7 +463,8 @@ AZURE_OPEN = {"x-ms-enum": {"name": "Sku", "modelAsString": True}}
         ({"enum": ["a", "b"], **AZURE_OPEN, "description": "Either a or b."}, {"description": "Either a or b."}),
         ({"enum": ["a", "b"], **AZURE_OPEN, "default": "c"}, {"description": "Known values: a, b.", "default": "c"}),
         ({"enum": ["a"], "x-ms-enum": {"modelAsString": False}}, {"enum": ["a"]}),
-        ({"enum": ["a"], "x-ms-enum": {"modelAsString": "true"}}, {"enum": ["a"]}),
+        ({"enum": ["a"], "x-ms-enum": {"modelAsString": "yes"}}, {"enum": ["a"]}),
+        ({"enum": ["a"], "x-ms-enum": {"modelAsString": "true"}}, {"description": "Known values: a."}),
         ({"enum": ["a"], "x-ms-enum": {"name": "Sku"}}, {"enum": ["a"]}),
         ({"x-extensible-enum": ["a", "b"]}, {"description": "Known values: a, b."}),
         ({"x-extensible-enum": "a"}, {}),

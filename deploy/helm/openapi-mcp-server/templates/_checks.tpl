@@ -4,6 +4,8 @@
 {{- if eq $values.image.tag "latest" }}{{ fail "image.tag: nothing can be rolled back to latest; give a version" }}{{ end -}}
 {{- if and $values.serviceAccount.name $values.serviceAccount.roleArn }}{{ fail "serviceAccount.roleArn: belongs to the account of serviceAccount.name, which the chart does not make; leave it out" }}{{ end -}}
 {{- if and $values.ipv6 (not (contains ":" $values.trustedCidr)) }}{{ fail (printf "trustedCidr: %s is no IPv6 network, and pods have no other address with ipv6" $values.trustedCidr) }}{{ end -}}
+{{- $bits := ternary 128 32 (contains ":" $values.trustedCidr) -}}
+{{- if gt (regexFind "[0-9]+$" $values.trustedCidr | int) $bits }}{{ fail (printf "trustedCidr: %s is no network; after the slash may be %d at most" $values.trustedCidr $bits) }}{{ end -}}
 {{- with $values.autoscaling }}{{ if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
 {{ fail (printf "autoscaling.minReplicas: %v is above maxReplicas, %v" .minReplicas .maxReplicas) }}
 {{- end }}{{ end -}}
@@ -17,12 +19,18 @@
 {{ fail "secretFiles: secretName is empty; name the Secret that they are keys of" }}
 {{- end -}}
 {{- $settings := $values.settings | default dict -}}
-{{- $isKeyKnown := or (has "SESSION_KEY" $values.secretFiles) (hasKey $settings "SESSION_KEY") (hasKey $settings "SESSION_KEY_FILE") -}}
-{{- if and (eq $values.transport "http") (or $values.secretFiles (not $values.secretName)) (not $isKeyKnown) -}}
-{{ fail (printf "%s: SESSION_KEY is missing, which HTTP+SSE needs; add it, or set transport: streamable-http" (ternary "secretFiles" "secretName" (gt (len $values.secretFiles) 0))) }}
+{{- $needed := dict -}}
+{{- if eq $values.transport "http" }}{{ $_ := set $needed "SESSION_KEY" "HTTP+SSE needs; add it, or set transport: streamable-http" }}{{ end -}}
+{{- if eq $values.inboundAuth "token" }}{{ $_ := set $needed "INBOUND_TOKENS" "inboundAuth token needs; add it" }}{{ end -}}
+{{- if eq $values.inboundAuth "jwt" }}{{ $_ := set $needed "INBOUND_JWT_ISSUERS" "inboundAuth jwt needs; add it to settings" }}{{ end -}}
+{{- if or $values.secretFiles (not $values.secretName) -}}  {{- /* or all of them may be keys of the Secret */ -}}
+{{- range $name, $why := $needed }}{{ if not (or (has $name $values.secretFiles) (hasKey $settings $name) (hasKey $settings (print $name "_FILE"))) -}}
+{{ fail (printf "%s: %s is missing, which %s" (ternary "secretFiles" "secretName" (gt (len $values.secretFiles) 0)) $name $why) }}
+{{- end }}{{ end -}}
 {{- end -}}
+{{- range $values.secretFiles }}{{ if or (hasKey $settings .) (hasKey $settings (print . "_FILE")) }}{{ fail (printf "settings.%s: is among secretFiles, too; leave one of them out" .) }}{{ end }}{{ end -}}
 {{- range $name, $value := $values.settings -}}
-{{- if has $name (include "fixed" $ | splitList " ") }}{{ fail (printf "settings.%s: the chart sets it; leave it out (its own value for it, if there is one, is in values.yaml)" $name) }}{{ end -}}
+{{- if has (trimSuffix "_FILE" $name) (include "fixed" $ | splitList " ") }}{{ fail (printf "settings.%s: the chart sets it; leave it out (its own value for it, if there is one, is in values.yaml)" $name) }}{{ end -}}
 {{- if and (has $name (include "secret" $ | splitList " ")) (not (regexMatch "^(secretsmanager|ssm):" $value)) -}}
 {{ fail (printf "settings.%s: is a secret; make it a key of the Secret %s, or name one, secretsmanager:ARN:KEY or ssm:NAME" $name ($values.secretName | default "of secretName")) }}
 {{- end -}}
@@ -46,6 +54,19 @@
 {{- if not (include "opened" (dict "port" $port "egress" $values.networkPolicy.egress)) }}{{ fail (printf "networkPolicy.egress: opens no port %d, which %s needs; add {ports: [{port: %d, protocol: TCP}]}" $port $name $port) }}{{ end -}}
 {{- end }}{{ end -}}
 {{- end -}}
+{{- $folder := "/etc/openapi-mcp-server/" -}}
+{{- $places := dict "api.specPath" $values.api.specPath -}}
+{{- range $name, $value := $settings }}{{ $_ := set $places (print "settings." $name) $value }}{{ end -}}
+{{- $own := list -}}
+{{- range $values.extraVolumeMounts }}{{ $own = append $own (print (trimSuffix "/" .mountPath) "/") }}{{ end -}}
+{{- if and $values.files (has $folder $own) }}{{ fail (printf "extraVolumeMounts: %s is the folder of files; choose another one" $folder) }}{{ end -}}
+{{- range $name, $value := $places }}{{ range splitList "," ($value | default "") }}{{ if and (hasPrefix $folder .) (not (has $folder $own)) -}}
+{{- if not (hasKey ($values.files | default dict) (trimPrefix $folder .)) }}{{ fail (printf "%s: files has no %s; add it, or name another folder" $name (trimPrefix $folder .)) }}{{ end -}}
+{{- end }}{{ end }}{{ end -}}
+{{- $volumes := list -}}
+{{- range $values.extraVolumes }}{{ $volumes = append $volumes .name }}{{ end -}}
+{{- range $values.extraVolumeMounts }}{{ if not (has .name $volumes) }}{{ fail (printf "extraVolumeMounts: extraVolumes has no %s; add it" .name) }}{{ end }}{{ end -}}
+{{- range $name, $value := include "selector" $ | fromYaml }}{{ if hasKey ($values.podLabels | default dict) $name }}{{ fail (printf "podLabels: %s is how the Service finds its pods; choose another name" $name) }}{{ end }}{{ end -}}
 {{- range $values.extraVolumes -}}
 {{- if has .name (list "proxy" "proxy-configuration" "proxy-cache" "proxy-run" "tls" "files" "secrets") }}{{ fail (printf "extraVolumes: %s is a volume of the chart; choose another name" .name) }}{{ end -}}
 {{- if .hostPath }}{{ fail (printf "extraVolumes: %s is a folder of the node, which restricted Pod Security forbids" .name) }}{{ end -}}

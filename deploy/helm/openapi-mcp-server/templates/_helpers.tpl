@@ -7,6 +7,8 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
+{{- /* A map of the chart, written as YAML, and one of the values, whose entries take the place of those with the same name. */ -}}
+{{- define "extended" -}}{{ toYaml (mergeOverwrite (index . 0 | fromYaml) (index . 1 | default dict)) }}{{- end -}}
 {{- define "unprivileged" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -15,6 +17,7 @@ capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 {{- define "everywhere" -}}{{ if .Values.ipv6 }}[::]:{{ end }}{{- end -}}
+{{- define "address" -}}{{ ternary "[$(POD_IP)]" "$(POD_IP)" .Values.ipv6 }}{{- end -}}
 {{- define "account" -}}{{ .Values.serviceAccount.name | default (include "name" .) }}{{- end -}}
 {{- define "hosts" -}}
 {{- $service := printf "%s.%s" (include "name" .) .Release.Namespace -}}

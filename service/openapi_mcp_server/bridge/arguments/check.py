@@ -78,20 +78,22 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
     schema = tool.input.schema
     if fits and not has_empty:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
-    values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
-    values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
-    values, assembled = (values, ()) if fits else grouped.assembled(tool, values)
-    values, gathered = (
-        (values, ()) if fits else grouped.gathered(tool, values, validation.compiled(schema, len(text)).is_valid)
-    )
-    others = {} if fits else undeclared.taken(tool, values)
+    others: Mapping[str, Any] = {}
+    moved: list[str] = []
+    if not fits:
+        values, parted = grouped.ungrouped(tool, values)
+        values, renamed = undeclared.by_arguments(tool, values)
+        values, assembled = grouped.assembled(tool, values)
+        values, gathered = grouped.gathered(tool, values, validation.compiled(schema, len(text)).is_valid)
+        others = undeclared.taken(tool, values)
+        moved += (*parted, *renamed, *assembled, *gathered)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
     empty = coercion.empty_texts(named, schema, len(text)) if has_empty else []
     mended = coercion.coerced(named, schema, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    coerced = tuple(dict.fromkeys((*parted, *renamed, *assembled, *gathered, *mended.names)))
+    coerced = tuple(dict.fromkeys((*moved, *mended.names)))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), coerced, others)
 
 

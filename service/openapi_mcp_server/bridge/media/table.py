@@ -1,7 +1,7 @@
 """The table of media types: a row for each name, suffix or family says how bodies are written and answers are read.
 
 One row serves both directions. The first match decides: the name itself, the structured syntax suffix (RFC 6838 section
-4.2.8), the longest beginning.
+4.2.8), the beginning.
 """
 
 from __future__ import annotations

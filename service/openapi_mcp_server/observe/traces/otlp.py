@@ -15,6 +15,7 @@ from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery, Sign
 from openapi_mcp_server.settings.tracing import Otlp
 
 REASON_CHARACTERS = 300
+_LOCATION_CHARACTERS = 100
 
 _COMPRESSION = {"none": Compression.NoCompression, "gzip": Compression.Gzip, "deflate": Compression.Deflate}
 
@@ -29,6 +30,7 @@ class OtlpExporter:
         self._sign = sign
         session = requests.Session()
         session.auth = self._signed
+        session.hooks["response"].append(_refuse_redirect)
         # Each is said here, so that no variable of OpenTelemetry's is read a second time and in another way. The way to
         # a collector has no setting of ours: requests reads HTTPS_PROXY, NO_PROXY and REQUESTS_CA_BUNDLE.
         self._exporter = OTLPSpanExporter(
@@ -78,6 +80,15 @@ class OtlpExporter:
 
     def close(self) -> None:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the library's
+
+
+def _refuse_redirect(response: requests.Response, **_: object) -> None:
+    """Raises RequestException for a redirect, which the library neither follows nor takes for a failure."""
+    if 300 <= response.status_code < 400:
+        response.close()
+        target = response.headers.get("location", "")[:_LOCATION_CHARACTERS]
+        said = f"answered {response.status_code}{f' to {target}' if target else ''}, and redirects are not followed"
+        raise requests.RequestException(f"{said}: give the address itself in OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class _Said(logging.Handler):

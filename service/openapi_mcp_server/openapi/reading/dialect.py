@@ -111,7 +111,14 @@ def _schemas(
 ) -> Schemas:
     json, is_exact = source.document.json, conversion is RequestConversion
     family = Kinship(source.references, home) if is_exact and b'"discriminator"' in json else None
-    schemas = Schemas(source.references, lambda at: conversion(setting, at), home, source.notes, family)
+    schemas = Schemas(
+        source.references,
+        lambda at: conversion(setting, at),
+        home,
+        source.notes,
+        family,
+        names_kinds=source.exact_answers and hiding == "writeOnly",
+    )
     setting = ConversionContext(
         dialect=source.document.dialect,
         names=weakref.proxy(schemas),  # in a cycle, they would keep the document while tools are made

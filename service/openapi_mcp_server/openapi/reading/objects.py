@@ -18,6 +18,7 @@ from msgspec import Raw, field
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.schemas.keywords import as_flag
 from openapi_mcp_server.openapi.text import numbers
 
 Text = str | int | bool | None
@@ -34,7 +35,7 @@ _NULL = b"null"
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
 _EXPECTED = re.compile(r"^Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`$")
-_FLAG, _FLAGS = "bool | null", {"true": True, "false": False}
+_FLAG = "bool | null"
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 T = TypeVar("T")
@@ -202,9 +203,9 @@ def _with_flag(json: Raw, error: msgspec.ValidationError) -> Raw | None:
     if expected is None or expected["got"] != "str" or expected["expected"] != _FLAG:
         return None
     whole, holder, last = _decoded_to(json, path)
-    if holder[last].lower() not in _FLAGS:
+    if (flag := as_flag(holder[last])) is None:
         return None
-    holder[last] = _FLAGS[holder[last].lower()]
+    holder[last] = flag
     return Raw(numbers.encode(whole[0]))
 
 

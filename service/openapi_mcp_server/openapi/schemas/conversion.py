@@ -18,6 +18,7 @@ from openapi_mcp_server.openapi.pointers import DEFS, child
 from openapi_mcp_server.openapi.references.resolve import Located
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, Scope
+from openapi_mcp_server.openapi.schemas.keywords import as_flag
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.visibility import Visibility
 
@@ -131,6 +132,8 @@ class Conversion:
 
     def _below(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema | None:
         """Converts a subschema; None if it is not a schema."""
+        if isinstance(value, str):
+            value = value if (flag := as_flag(value)) is None else flag
         if not isinstance(value, _SCHEMAS):
             if value is not None:
                 self._note("keyword_dropped", f"expected a schema, got {kind_of(value)}", *path)

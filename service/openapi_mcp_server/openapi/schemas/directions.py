@@ -21,7 +21,7 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, d
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Discriminators
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, DynamicScopes, Scope
-from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, described
+from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, annotated, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 from openapi_mcp_server.openapi.schemas.unevaluated import Unevaluated
 
@@ -49,7 +49,7 @@ class Schemas:
     """The schemas of requests or of answers.
 
     ``conversion`` converts one schema, ``home`` is the dialect's place for named schemas, ``family`` knows which of
-    them stand for others, too.
+    them stand for others, too. ``names_kinds``: kinds are annotated with the values that select them.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class Schemas:
         home: str,
         notes: Notes,
         family: Kinship | None = None,
+        *,
+        names_kinds: bool = False,
     ) -> None:
         self._references = references
         self._home = home
@@ -79,6 +81,7 @@ class Schemas:
         self._notes = notes
         self._repeated: dict[tuple[str, bytes], Schema | None] = {}  # by base and text; None: each is to be noted
         self._family = family
+        self._names_kinds = names_kinds
         self._discriminators = Discriminators(references, home)
         self._dynamic = DynamicScopes(references)
         self._scopes: dict[str, Scope] = {}
@@ -189,15 +192,23 @@ class Schemas:
         usable = [name for name in fresh if name not in self._faults]
         for name in usable:
             self._bound(name)
-        for name in usable:
-            if name in self._unsettled:
-                before = self._converted[name]
-                try:
-                    self._converted[name] = self._settled(before, self._targets[name])
-                except SpecError as error:
-                    self._fail(name, error)
-                if self._converted[name] is not before:
-                    self._bound(name)
+        for name in filter(self._unsettled.__contains__, usable):
+            self._settle(name)
+        self._annotate_kinds(usable)
+
+    def _settle(self, name: str) -> None:
+        before = self._converted[name]
+        try:
+            self._converted[name] = self._settled(before, self._targets[name])
+        except SpecError as error:
+            self._fail(name, error)
+        if self._converted[name] is not before:
+            self._bound(name)
+
+    def _annotate_kinds(self, names: Sequence[str]) -> None:
+        if self._family and self._names_kinds:
+            for name in names:
+                self._converted[name] = annotated(self._converted[name], self._family.selecting(self._targets[name]))
 
     def _bound(self, name: str) -> None:
         before = self._converted[name]

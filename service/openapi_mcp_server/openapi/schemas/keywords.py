@@ -34,6 +34,14 @@ def is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+_FLAGS = {"true": True, "false": False}
+
+
+def as_flag(value: object) -> bool | None:
+    """The flag that a value is, also in quotes (``"true"``); None if it is no flag."""
+    return _FLAGS.get(value.lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
+
+
 def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -103,6 +111,9 @@ PLAIN: Mapping[str, tuple[Check, str]] = {
     "maxProperties": (is_count, "a whole number"),
 }
 """Keyword → (the check of its value, the same in words). Their values are passed on as they are."""
+
+TAKING_FLAGS = frozenset({is_flag, is_exclusive_bound})
+"""The checks of keywords whose value may be a flag."""
 
 _CLASSES: Mapping[str, Check] = {
     "null": lambda value: value is None,

@@ -19,6 +19,8 @@ from openapi_mcp_server.openapi.schemas.discriminators import with_texts
 from openapi_mcp_server.openapi.text import numbers
 
 _EXTENSION = b'"x-ms-discriminator-value"'
+SELECTING = "x-selecting-value"
+"""The annotation of a property with its value that selects the schema around it."""
 MAX_KINDS = 20
 """The most kinds of one base that are described; if there are more, only their values are listed."""
 MAX_PAIRS = 100_000
@@ -72,6 +74,7 @@ class Kinship:
         self._references = references
         self._home = home
         self._kinds: dict[str, Kinds | None] = {}
+        self._selecting: dict[str, dict[str, str]] = {}  # by the pointer of a kind
         self._children: dict[str, list[Located]] | None = None
         self._left = MAX_PAIRS
 
@@ -81,6 +84,10 @@ class Kinship:
         if base.pointer not in self._kinds:
             self._kinds[base.pointer] = self._read(base)
         return self._kinds[base.pointer]
+
+    def selecting(self, kind: Located) -> Mapping[str, str]:
+        """The value of each property that selects this kind, by the bases that `kinds` was asked for."""
+        return self._selecting.get(kind.pointer, {})
 
     def _read(self, base: Located) -> Kinds | None:
         try:
@@ -95,7 +102,10 @@ class Kinship:
         made = {each.pointer: each for each in self._descendants(base)}
         named = {target.pointer for target in mapped.values()}
         implicit = {_name(each): each for each in made.values() if each.pointer not in named}
-        values = {kind: each for kind, each in {**mapped, **implicit}.items() if each.pointer != base.pointer}
+        selected = {**mapped, **implicit}
+        for kind, each in selected.items():
+            self._selecting.setdefault(each.pointer, {}).setdefault(said.property_name, kind)
+        values = {kind: each for kind, each in selected.items() if each.pointer != base.pointer}
         return Kinds(said.property_name, values, frozenset(made)) if values else None
 
     def _mapped(self, mapping: Mapping[str, str], base: Located) -> Iterator[tuple[str, Located]]:
@@ -185,6 +195,14 @@ def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:
         return _encoded({"$ref": DEFS + base}, {base})
     others = {**_with(kinds.property_name, list(names)), "required": [kinds.property_name]}
     return _encoded({"anyOf": [*choices, {"$ref": DEFS + base, "not": others}]}, {base, *of_kind})
+
+
+def annotated(schema: Schema, selecting: Mapping[str, str]) -> Schema:
+    """A kind's schema with the values that select it as annotations, for who makes values."""
+    if not selecting:
+        return schema
+    told = msgspec.json.encode({"properties": {name: {SELECTING: kind} for name, kind in selecting.items()}})
+    return msgspec.structs.replace(schema, json=msgspec.Raw(b'{"allOf":[' + bytes(schema.json) + b"," + told + b"]}"))
 
 
 def _with(name: str, values: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.openapi.pointers import unescaped
 from openapi_mcp_server.openapi.schemas import habits
-from openapi_mcp_server.openapi.schemas.keywords import are_texts, as_list, as_text, fits, is_number
+from openapi_mcp_server.openapi.schemas.keywords import are_texts, as_flag, as_list, as_text, fits, is_number
 from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
@@ -200,7 +200,7 @@ def open_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> bool:
     validation will happen." An ``enum`` beside Zalando's extension means what it says.
     """
     azure = declared.get("x-ms-enum")
-    is_open = "enum" in schema and isinstance(azure, Mapping) and azure.get("modelAsString") is True
+    is_open = "enum" in schema and isinstance(azure, Mapping) and as_flag(azure.get("modelAsString")) is True
     values = schema.pop("enum") if is_open else declared.get(EXTENSIBLE)
     if "enum" not in schema and isinstance(values, list):
         if are_texts(values):

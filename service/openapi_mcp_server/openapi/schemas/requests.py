@@ -26,6 +26,8 @@ from openapi_mcp_server.openapi.schemas.conversion import (
 )
 from openapi_mcp_server.openapi.schemas.keywords import (
     PLAIN,
+    TAKING_FLAGS,
+    as_flag,
     as_text,
     is_count,
     is_list_of_names,
@@ -45,6 +47,7 @@ _NOTHING: JsonSchema = {"not": {}}
 _DESCRIBING = frozenset({*older_dialects.DESCRIBING, older_dialects.EXTENSIBLE})
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _XML_NAMES = frozenset({"name", "prefix"})
+_XML_FLAGS = frozenset({"attribute", "wrapped"})
 _NO_NAMES: frozenset[str] = frozenset()
 _ALONE = frozenset(
     {
@@ -83,6 +86,8 @@ class RequestConversion(Conversion):
                     strict[keyword] = value
                 elif plain[0] is is_text and isinstance(value, int | float):
                     strict[keyword] = as_text(self._spelt(keyword))
+                elif plain[0] in TAKING_FLAGS and (flag := as_flag(value)) is not None:
+                    strict[keyword] = flag
                 else:
                     self._note_wrong(keyword, plain[1], value)
             elif (converted := self._CONVERTED.get(keyword)) is not None:
@@ -115,7 +120,7 @@ class RequestConversion(Conversion):
             self.loosened += 1
         strict = self._plainly(strict)
         self.is_unsettled = self.is_unsettled or needs_settling(strict)
-        if schema.get("nullable") is True or schema.get("x-nullable") is True:
+        if as_flag(schema.get("nullable")) or as_flag(schema.get("x-nullable")):
             strict = older_dialects.nullable(strict)
         if "default" in strict:
             habits.tell_prose(strict)
@@ -182,6 +187,11 @@ class RequestConversion(Conversion):
             self._note("keyword_dropped", f"{as_text(value)} is not a type of JSON Schema", keyword)
         if known:
             strict[keyword] = known if len(known) > 1 else known[0]
+
+    def _flag(self, _strict: JsonSchema, keyword: str, value: object) -> None:
+        """Notes a flag that is none. What a flag asserts is seen where its schema is finished or hidden."""
+        if as_flag(value) is None:
+            self._note_wrong(keyword, "a boolean", value)
 
     def _enum(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, list) and value and is_shallow(value):
@@ -328,6 +338,11 @@ class RequestConversion(Conversion):
             self._note_wrong(keyword, "an object", value)
             return
         kept = {field: each for field, each in value.items() if field in _XML_FIELDS and kind_of(each) != "object"}
+        for field in _XML_FLAGS & kept.keys():
+            if (flag := as_flag(given := kept.pop(field))) is not None:
+                kept[field] = flag
+            elif given is not None:
+                self._note("keyword_dropped", f"expected a boolean, got {kind_of(given)}", keyword, field)
         for field in _XML_NAMES & kept.keys():
             if not isinstance(name := kept[field], str) or not is_xml_name(name):
                 del kept[field]
@@ -337,6 +352,7 @@ class RequestConversion(Conversion):
 
     _CONVERTED: ClassVar[Mapping[str, tuple[type, Convert]]] = {
         "type": (object, _type),
+        **dict.fromkeys(("nullable", "x-nullable", "readOnly", "writeOnly"), (object, _flag)),
         "enum": (object, _enum),
         "pattern": (object, _pattern),
         "required": (object, _required),

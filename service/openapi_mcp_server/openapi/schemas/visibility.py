@@ -9,6 +9,7 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
+from openapi_mcp_server.openapi.schemas.keywords import as_flag
 
 _MOST_NESTED = 50
 """The most references and combinations that are followed to find a property's flag."""
@@ -42,7 +43,7 @@ class Visibility:
     def _flag(self, schema: object, base: str, depth: int) -> bool:
         if not isinstance(schema, dict) or depth > _MOST_NESTED or self._flagging.isdisjoint(schema):
             return False
-        if schema.get(self._keyword) is True or any(self._flag(each, base, depth + 1) for each in _combined(schema)):
+        if as_flag(schema.get(self._keyword)) or any(self._flag(each, base, depth + 1) for each in _combined(schema)):
             return True
         reference = schema.get("$ref")
         return isinstance(reference, str) and self._beyond(reference, base, self._flags, self._flag, depth) is True
