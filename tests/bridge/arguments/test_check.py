@@ -217,10 +217,48 @@ EITHER = {"anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"b":
             "- /v/b: unknown; there are a",
             id="unevaluated",
         ),
+        pytest.param(
+            {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False},
+            '{"v":{"b":1}}',
+            "- /v/b: unknown; there are a",
+            id="unevaluated, declared in a part",
+        ),
+        pytest.param(
+            {"patternProperties": {"^x-": {}, "^y-": {}}, "additionalProperties": False},
+            '{"v":{"b":1}}',
+            "- /v/b: unknown; there are names that match ^x- or ^y-",
+            id="patterns of names",
+        ),
     ],
 )
 def test_a_problem_of_a_rarer_keyword_is_told_in_words(schema, text, problem):
     assert problem in refusal(text, {"properties": {"v": schema}})
+
+
+REFERRED = {
+    "Size": {"type": "string", "enum": ["small", "large"]},
+    "Owner": {"type": "object", "properties": {}},
+    "Again": {"$ref": "#/$defs/Again"},
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"$ref": "#/$defs/Size"}, 'one of "small", "large"'),
+        ({"$ref": "#/$defs/Owner"}, "object"),
+        ({"description": "big?", "allOf": [{"title": "a"}, {"$ref": "#/$defs/Size"}]}, 'one of "small", "large"'),
+        ({"anyOf": [{"$ref": "#/$defs/Owner"}, {"type": "string"}, {"type": "null"}]}, "object or string or null"),
+        ({"oneOf": [{"type": "string", "format": "date"}, {"type": "string"}]}, "string"),
+        ({"type": ["integer", "null"]}, "integer or null"),
+        ({"$ref": "#/$defs/Again"}, "a value"),
+        ({"anyOf": [{"$ref": "#/$defs/Again"}, {"$ref": "#/$defs/Again"}, {}]}, "a value"),
+        ({}, "a value"),
+    ],
+)
+def test_a_missing_value_is_described_wherever_the_schema_does(schema, expected):
+    whole = {"type": "object", "required": ["v"], "properties": {"v": schema}, "$defs": REFERRED}
+    assert f"- /v: missing, expected {expected}" in refusal("{}", whole).splitlines()
 
 
 def test_five_problems_are_told_and_the_rest_counted_as_more():
@@ -279,6 +317,40 @@ def test_text_that_says_nothing_that_fits_is_refused(text):
 def test_text_that_fits_as_text_is_never_coerced():
     result = checked('{"id":1,"note":"null","owner":"5"}')
     assert (result.values, result.coerced) == ({"id": 1, "note": "null", "owner": "5"}, ())
+
+
+OF_JSON = {"type": "string", "contentMediaType": "application/json"}
+TEXTS = {
+    "type": "object",
+    "properties": {
+        "json": OF_JSON,
+        "named": {"$ref": "#/$defs/Json"},
+        "choice": {"anyOf": [OF_JSON, {"type": "null"}]},
+        "list": {"type": "array", "items": OF_JSON},
+        "patch": OF_JSON | {"contentMediaType": "application/merge-patch+json"},
+        "base64": OF_JSON | {"contentEncoding": "base64"},
+        "xml": OF_JSON | {"contentMediaType": "application/xml"},
+        "text": {"type": "string"},
+        "short": OF_JSON | {"maxLength": 3},
+    },
+    "$defs": {"Json": OF_JSON},
+}
+
+
+@pytest.mark.parametrize("name", ["json", "named", "choice", "patch"])
+@pytest.mark.parametrize("value", ['{"a":1.10,"b":"{}"}', "[]", "[true,null]"])
+def test_a_value_is_written_as_text_where_the_text_is_json(name, value):
+    result = checked(f'{{"{name}":{value}}}', TEXTS)
+    assert (result.values[name], result.coerced) == (value, (name,))
+
+
+def test_values_are_written_as_text_within_a_list_too():
+    assert checked('{"list":[{"a":1},"{}"]}', TEXTS).values == {"list": ['{"a":1}', "{}"]}
+
+
+@pytest.mark.parametrize("name", ["base64", "xml", "text", "short"])
+def test_elsewhere_an_object_is_no_text(name):
+    assert f"- /{name}: expected " in refusal(f'{{"{name}":{{"a":1}}}}', TEXTS)
 
 
 def test_a_pattern_made_to_explode_takes_linear_time():

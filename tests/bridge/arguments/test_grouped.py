@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from descriptions import JSON, body, media, operation, parameter, tool
+from descriptions import JSON, body, media, operation, parameter, schemas, tool
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.errors import ArgumentError
@@ -151,3 +151,58 @@ def test_members_of_a_body_that_is_one_argument_are_taken_for_it(required: bool)
 def test_what_may_be_meant_for_something_else_is_not_taken_for_the_body(to: Tool, values: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError):
         read(to, **values)
+
+
+PAGEABLE = {"type": "object", "properties": {"page": {"type": "integer"}, "sort": {"type": "array"}}}
+FILTER = {"type": "object", "properties": {"status": TEXT}}
+
+
+def paged(*parameters: Any, sent: Any = None, required: bool = False) -> Tool:
+    """A tool with a ``Pageable`` in its query, as Spring lists it, and a ``filter`` in brackets."""
+    pageable = parameter("pageable", value={"$ref": "#/$defs/Pageable"}, required=required)
+    bracketed = parameter("filter", value=FILTER, style="deepObject", explode=True)
+    described = operation("POST", parameters=(pageable, bracketed, *parameters), body=sent and body(media(JSON, sent)))
+    return tool(described, request_schemas=schemas(Pageable=PAGEABLE))
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("sent", [None, {"type": "object", "properties": {"name": TEXT}}], ids=["no body", "open body"])
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [
+        ({"page": "1"}, {"pageable": {"page": 1}}),
+        ({"page": 1, "sort": ["name"]}, {"pageable": {"page": 1, "sort": ["name"]}}),
+        ({"pageable": {"sort": []}, "page": 1}, {"pageable": {"sort": [], "page": 1}}),
+        ({"pageable": {}, "status": "open"}, {"pageable": {}, "filter": {"status": "open"}}),
+        ({"page": 1, "filter[status]": "open"}, {"pageable": {"page": 1}, "filter": {"status": "open"}}),
+    ],
+)
+def test_members_of_a_parameter_are_taken_for_it(
+    values: dict[str, Any], meant: dict[str, Any], sent: Any, required: bool
+) -> None:
+    found = read(paged(sent=sent, required=required), **values)
+    assert (found.values, found.others) == (meant, {})
+    assert set(found.coerced) >= values.keys() - {"pageable"}
+
+
+@pytest.mark.parametrize(
+    ("to", "values"),
+    [
+        pytest.param(paged(), {"page": 1, "pageable": {"page": 2}}, id="given as well"),
+        pytest.param(paged(parameter("other", value=PAGEABLE)), {"page": 1}, id="two parameters have it"),
+        pytest.param(paged(), {"colour": "red"}, id="declared by none"),
+        pytest.param(paged(), {"pageable": "x", "page": 1}, id="no object to put it in"),
+    ],
+)
+def test_what_may_be_meant_for_something_else_is_not_taken_for_a_parameter(to: Tool, values: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError):
+        read(to, **values)
+
+
+def test_a_name_that_the_body_has_as_well_is_not_moved_to_a_parameter() -> None:
+    to = paged(sent={"oneOf": [{"type": "object", "required": ["page"], "properties": {"page": {}}}, DOG]})
+    assert read(to, page=1).values == {"body": {"page": 1}}
+
+
+def test_an_argument_of_its_own_keeps_its_name() -> None:
+    assert read(paged(parameter("page")), page="1").values == {"page": "1"}

@@ -193,3 +193,58 @@ def test_json_is_preferred_to_a_json_patch_for_an_object_and_the_patch_for_a_lis
     operations = {"type": "array", "items": {"type": "object"}}
     merge_first = ("application/merge-patch+json", "application/json-patch+json")
     assert sent(tool(built(operations, *merge_first)), body=[])[0] == "application/json-patch+json"
+
+
+FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+FILES = {"type": "array", "items": BYTES}
+
+
+def holding(file: Any, *required: str) -> Any:
+    return {"type": "object", "properties": {"f": file, "n": {"type": "string"}}, "required": [*required]}
+
+
+@pytest.mark.parametrize("types", [(JSON, FORM, MULTIPART), (MULTIPART, JSON)])
+@pytest.mark.parametrize("file", [BYTES, FILES, {"$ref": "#/components/schemas/File"}])
+def test_a_file_that_must_be_given_goes_as_one_where_json_has_the_same_schema(
+    file: Any, types: tuple[str, ...]
+) -> None:
+    of = tool(built(holding(file, "f"), *types, File=BYTES))
+    content_type, data = sent(of, f=[HELLO] if file is FILES else HELLO)
+    assert content_type.startswith(MULTIPART)
+    assert b"\r\n\r\nhello\r\n" in data
+    assert sent(of, f=[HELLO] if file is FILES else HELLO, content_type=JSON)[0] == JSON
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param(holding(BYTES), id="the file may be left out"),
+        pytest.param(holding({"type": "string", "format": "byte"}, "f"), id="base64"),
+        pytest.param(holding({}, "f"), id="anything"),
+        pytest.param(holding({"type": "string"}, "f"), id="text"),
+    ],
+)
+def test_json_stays_the_default_where_no_file_has_to_be_given(schema: Any) -> None:
+    assert sent(tool(built(schema, MULTIPART, JSON, dialect="3.1")), f="aGk=")[0] == JSON
+
+
+@pytest.mark.parametrize(
+    ("schema", "types", "said"),
+    [
+        (holding(BYTES), (JSON, MULTIPART), " (files need multipart/form-data)."),
+        (holding(FILES), (JSON, FORM, MULTIPART), " (files need multipart/form-data)."),
+        (holding(BYTES, "f"), (JSON, MULTIPART), "."),
+        (holding({}), (JSON, MULTIPART), "."),
+    ],
+)
+def test_the_choice_of_a_type_says_which_one_files_need(schema: Any, types: tuple[str, ...], said: str) -> None:
+    entry = msgspec.json.decode(bytes(tool(built(schema, *types, dialect="3.1")).entry))
+    chosen = entry["inputSchema"]["properties"]["content_type"]
+    assert chosen["description"] == f"Media type in which the body is sent{said}"
+
+
+def test_json_of_another_schema_stays_the_default() -> None:
+    content = {MULTIPART: {"schema": holding(BYTES, "f")}, JSON: {"schema": {"type": "object", "required": ["url"]}}}
+    operation = {"operationId": "t", "requestBody": {"required": True, "content": content}}
+    source = catalog.ApiSource(name="a", base=base_url("http://x"), description=described({"/x": {"post": operation}}))
+    assert sent(tool(catalog.build([source])), body={"url": "http://y"}) == (JSON, b'{"url":"http://y"}')

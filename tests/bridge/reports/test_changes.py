@@ -71,6 +71,23 @@ def test_a_change_says_what_it_is_and_whether_it_breaks(old: Any, new: Any, what
     assert changed.breaks is breaks
 
 
+def long(kind: str) -> ToolCatalog:
+    """A tool whose schema is too long for a list; ``kind`` is the type of what is left out first."""
+    inner = {f"m{index}": {"type": "string", "description": "y" * 60} for index in range(4)}
+    members = {f"p{index}": {"type": "object", "properties": {"inner": {"properties": inner}}} for index in range(40)}
+    members["p39"] = {"type": "object", "properties": {"inner": {"properties": {**inner, "last": {"type": kind}}}}}
+    schema = {"type": "object", "properties": members}
+    return of(a=("post", "/a", {"requestBody": {"content": {"application/json": {"schema": schema}}}}))
+
+
+def test_a_change_in_what_a_list_has_no_room_for_is_one() -> None:
+    old, new = long("number"), long("integer")
+    assert bytes(old.tools["a"].entry) == bytes(new.tools["a"].entry)
+    (changed,) = compare(old, new).changed
+    assert [(each.argument, each.breaks) for each in changed.changes] == [("p39.inner.last", True)]
+    assert compare(old, old).unchanged == 1
+
+
 def operations(root: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any], str]]:
     """(path item, operation, method) of every operation that has an id and parameters of its own."""
     for item in root["paths"].values():

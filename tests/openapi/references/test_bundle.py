@@ -99,6 +99,13 @@ def test_a_schema_that_the_root_lacks_is_not_taken_from_another_file():
 # Where references lead
 
 
+def test_the_schema_of_json_in_a_text_may_be_a_file():
+    description = of_body(
+        {"contentMediaType": "application/json", "contentSchema": {"$ref": "pet.yaml"}}, {"pet.yaml": PET}
+    )
+    assert sent(description)["contentSchema"] == {"$ref": "#/$defs/pet"}
+
+
 def test_references_are_relative_to_the_file_that_they_are_in():
     files = {
         "a/owner.yaml": {"properties": {"pet": {"$ref": "../b/pet.yaml"}, "self": {"$ref": "#/$defs/Self"}}}

@@ -194,6 +194,11 @@ def test_without_a_mapping_the_names_of_the_schemas_are_the_kinds(keyword):
             {"contentEncoding": "base64", "contentMediaType": "image/png"},
             id="content",
         ),
+        pytest.param(
+            {"contentMediaType": "application/json", "contentSchema": {"type": "integer", "$comment": "c"}},
+            {"contentMediaType": "application/json", "contentSchema": {"type": "integer"}},
+            id="schema of content",
+        ),
         pytest.param({"examples": [1, 2, 3, 4, "x" * 500]}, {"examples": [1, 2, 3]}, id="examples"),
         pytest.param(
             {

@@ -83,13 +83,14 @@ def _checked(tool: Tool, given: _Given) -> CheckedArguments:
     if not fits:
         values, parted = grouped.ungrouped(tool, values)
         values, renamed = undeclared.by_arguments(tool, values)
+        values, assembled = grouped.assembled(tool, values)
         values, gathered = grouped.gathered(tool, values, validation.compiled(schema, len(text)).is_valid)
         others = undeclared.taken(tool, values)
-        moved += (*parted, *renamed, *gathered)
+        moved += (*parted, *renamed, *assembled, *gathered)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
     empty = coercion.empty_texts(named, schema, len(text)) if has_empty else []
-    mended = coercion.coerced(named, find, empty)
+    mended = coercion.coerced(named, schema, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
     coerced = tuple(dict.fromkeys((*moved, *mended.names)))

@@ -1,9 +1,9 @@
 """Converts arguments that do not fit into the values that were meant.
 
 It converts JSON text to its value (``"5"`` to 5, ``"[1]"`` to [1]), a number or a flag to text (some clients cannot
-write ``"1"``), and a text to a value of an enumeration in another case. It drops null or ``""`` for absent arguments
-(some clients write every argument). A conversion requires that the given value does not fit the schema, that the new
-one does, and that nothing is lost.
+write ``"1"``), an object or a list to its text where the schema says that the text is JSON, and a text to a value of an
+enumeration in another case. It drops null or ``""`` for absent arguments (some clients write every argument). A
+conversion requires that the given value does not fit the schema, that the new one does, and that nothing is lost.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.bridge.arguments.declared import schema_at
 from openapi_mcp_server.bridge.media import exact_json
+from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 
 _MAX_LOOKED_AT = 3_000
@@ -29,6 +32,7 @@ _MAX_NESTED = 3
 _LONGEST_CHOICE, _LARGEST_CHOICE = 200, 300
 """The most characters of a text that is compared with an enumeration, and the enumeration's most values: all
 countries."""
+_OF_TEXT = b'"contentMediaType":'
 _NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
@@ -43,15 +47,16 @@ class Coerced(msgspec.Struct, frozen=True):
     errors: Sequence[Failure]
 
 
-def coerced(values: dict[str, Any], find: Find, empty: Sequence[Failure] = ()) -> Coerced:
+def coerced(values: dict[str, Any], schema: bytes, find: Find, empty: Sequence[Failure] = ()) -> Coerced:
     """The arguments with all possible conversions.
 
     ``find`` returns the errors of arguments; ``empty`` are values that fit but are hardly meant (see `empty_texts`).
     """
     given, errors = values, find(values)
+    root = decode(schema) if _OF_TEXT in schema else None
     read: dict[Path, None] = {}
     for _ in range(_MAX_NESTED):
-        meant = _meant(values, [*errors, *empty])
+        meant = _meant(values, [*errors, *empty], root)
         if not meant:
             break
         values, empty = _replaced(values, meant), ()
@@ -71,7 +76,7 @@ def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failur
     ]
 
 
-def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]:
+def _meant(values: dict[str, Any], errors: Sequence[Failure], root: object) -> dict[Path, Any]:
     """Conversions of values that do not fit, by their places; empty if there are too many."""
     found = list(islice(every(errors), _MAX_LOOKED_AT + 1))
     if len(errors) >= validation.MAX_ERRORS or len(found) > _MAX_LOOKED_AT:
@@ -88,7 +93,7 @@ def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]
         if path in meant or path in unread:
             continue
         try:
-            meant[path] = _reading(value, path, error)
+            meant[path] = _reading(value, path, error, root)
         except ValueError:
             if isinstance(value, str):  # a text says the same to every alternative, and may be long
                 unread.add(path)
@@ -108,7 +113,7 @@ def with_alternatives(error: Failure) -> Iterator[Failure]:
             yield from with_alternatives(inner)
 
 
-def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 - any JSON value
+def _reading(value: object, path: Path, error: Failure, root: object) -> Any:  # noqa: ANN401 - any JSON value
     """The value that was meant by one that does not fit; raises ValueError if there is none."""
     match value:
         case None | "" if isinstance(path[-1], str):
@@ -116,6 +121,8 @@ def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 
         case str():
             return _said(value)
         case bool() | int() | Decimal() if _asks_for_text(error.kind):
+            return exact_json.encode(value).decode()
+        case dict() | list() if _asks_for_text(error.kind) and _is_of_json(error, root):
             return exact_json.encode(value).decode()
     raise ValueError("nothing else")
 
@@ -144,6 +151,14 @@ def _asks_for_text(kind: Kind) -> bool:
             return any(isinstance(option, str) for option in options)
         case Kind.Constant(expected_value=value):
             return isinstance(value, str)
+    return False
+
+
+def _is_of_json(error: Failure, root: object) -> bool:
+    """Whether the text that is asked for is JSON (2020-12 validation, section 8.4); ``root`` is the whole schema."""
+    match schema_at(root, error.schema_path[:-1]):
+        case {"contentMediaType": str() as content_type, **others}:
+            return "contentEncoding" not in others and is_json(content_type)
     return False
 
 

@@ -1,18 +1,23 @@
 """Accepts arguments in groups by their place in a request, although the tool lists them beside each other, and the
-members of a body beside each other, although the tool has one argument for it.
+members of a body or a parameter beside each other, although the tool has one argument for it.
 
 Many other servers expect ``{"path": {"id": 1}, "body": {"name": "x"}}``, and models write it out of habit. With an open
-body, such a group would be sent to the API as an unknown property. Other servers list the members of every body.
+body, such a group would be sent to the API as an unknown property. Other servers list the members of every body. The
+members of a parameter stand in the query by their own names (``page=1``, ``filter[status]=open``), and so in an API's
+pages: Spring lists its ``Pageable`` as one parameter.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from openapi_mcp_server.bridge.arguments.declared import declared_members
 from openapi_mcp_server.bridge.arguments.undeclared import plain, slips
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.schemas.edits import decode
 
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "body": ("body",),
@@ -68,6 +73,40 @@ def gathered(
     if slips(tool, values, [*members]):
         return values, ()
     return known | {whole: members}, tuple(members)
+
+
+def assembled(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Moves the members of parameters into the arguments for these, if nothing else has their names.
+
+    Returns the arguments, and the names that were moved.
+    """
+    unknown = values.keys() - {*tool.input.names}
+    places = _places(tool) if unknown else {}
+    moved = {name: places[name] for name in values if name in unknown and name in places}
+    found = {name: value for name, value in values.items() if name not in moved}
+    for name, (argument, member) in moved.items():
+        whole = found.get(argument, {})
+        if not isinstance(whole, dict) or member in whole:
+            return values, ()
+        found[argument] = whole | {member: values[name]}
+    return found, tuple(moved)
+
+
+def _places(tool: Tool) -> dict[str, tuple[str, str]]:
+    """The argument and the member in it, by the names that members of parameters have in a query. A name that several
+    have, or a member of the whole body, is not among them."""
+    schema = decode(tool.input.schema)
+    taken = Counter(declared_members(_schema_of(tool.body.whole, schema), schema) if tool.body is not None else ())
+    found: dict[str, tuple[str, str]] = {}
+    for slot in tool.slots:
+        for member in declared_members(_schema_of(slot.argument, schema), schema):
+            taken[member] += 1
+            found[member] = found[f"{slot.name}[{member}]"] = (slot.argument, member)
+    return {name: place for name, place in found.items() if taken[name] < 2}
+
+
+def _schema_of(argument: str | None, schema: Any) -> object:  # noqa: ANN401 - a decoded schema
+    return schema.get("properties", {}).get(argument)
 
 
 def _members(tool: Tool, name: str, value: object, *, alone: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from openapi_mcp_server.bridge.arguments.declared import declared_members, referred_schema, schema_at
 from openapi_mcp_server.bridge.arguments.undeclared import plain
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
@@ -68,12 +69,18 @@ def _problems(error: Failure, schema: object) -> Iterator[str]:
     around = error.schema_path[:-1]
     match error.kind:
         case Kind.Required(property=name):
-            expected = _outline(_at(schema, [*around, "properties", name]))
+            expected = _outline(schema_at(schema, [*around, "properties", name]), schema)
             yield f"{place}/{_token(name)}: missing, expected {expected}"
-        case Kind.AdditionalProperties(unexpected=names) | Kind.UnevaluatedProperties(unexpected=names):
-            known = _at(schema, [*around, "properties"])
+        case Kind.AdditionalProperties(unexpected=names):
+            closed = schema_at(schema, around)
+            known = list(closed.get("properties", ())) if isinstance(closed, dict) else []
+            forms = list(closed.get("patternProperties", ())) if isinstance(closed, dict) else []
             for name in names:
-                yield f"{place}/{_token(name)}: unknown{_nearest(name, list(known) if isinstance(known, dict) else [])}"
+                yield f"{place}/{_token(name)}: unknown{_nearest(name, known, forms)}"
+        case Kind.UnevaluatedProperties(unexpected=names):
+            known = declared_members(schema_at(schema, around), schema)
+            for name in names:
+                yield f"{place}/{_token(name)}: unknown{_nearest(name, known)}"
         case Kind.AnyOf(context=branches) | Kind.OneOfNotValid(context=branches):
             yield from _of_choice(error, branches, schema)
         case Kind.PropertyNames(error=inner):
@@ -130,7 +137,7 @@ def _selector(choice: Failure, schema: object) -> Selector | None:
     """The member whose value selects a branch, and its values, as `openapi.schemas.discriminators` writes them: those
     that each branch refuses, or all that it accepts. None if no member selects it."""
     found: dict[str, list[Any]] = {}
-    branches = _at(schema, choice.schema_path)
+    branches = schema_at(schema, choice.schema_path)
     for branch in branches if isinstance(branches, list) else ():
         match branch:
             case {"not": {"properties": dict() as members, "required": [str() as name], **rest}} if not rest:
@@ -170,31 +177,45 @@ def _expected(error: Failure) -> str:
     return shorten(form.format_map(kind.as_dict()), _EXPECTED_LENGTH)
 
 
-def _outline(schema: object) -> str:
-    """A short description of a schema in a word or two."""
-    if not isinstance(schema, dict):
-        return "a value"
-    if "const" in schema:
-        return _shown(schema["const"])
-    if isinstance(options := schema.get("enum"), list):
-        return _one_of(options)
-    types = schema.get("type", "a value")
-    return " or ".join(types) if isinstance(types, list) else str(types)
+def _outline(schema: object, root: object) -> str:
+    """A short description of a schema in a word or two; ``root`` has the definitions."""
+    return shorten(" or ".join(dict.fromkeys(_kinds(schema, root, set()))) or "a value", _EXPECTED_LENGTH)
+
+
+def _kinds(schema: object, root: Any, followed: set[str]) -> list[str]:  # noqa: ANN401 - any JSON value
+    """The values or types that a schema names itself, or else by reference, in its parts or its alternatives."""
+    found: list[str] = []
+    match schema:
+        case {"const": value}:
+            found = [_shown(value)]
+        case {"enum": list() as options}:
+            found = [_one_of(options)]
+        case {"type": str() | list() as types}:
+            found = [types] if isinstance(types, str) else types
+        case {"$ref": str() as target} if target not in followed:
+            followed.add(target)
+            found = _kinds(referred_schema(target, root), root, followed)
+        case {"allOf": list() as parts}:
+            found = next(filter(None, (_kinds(part, root, followed) for part in parts)), [])
+        case {"anyOf": list() as parts} | {"oneOf": list() as parts}:
+            found = [kind for part in parts for kind in _kinds(part, root, followed)]
+    return found
 
 
 def _one_of(values: Sequence[Any]) -> str:
     return f"one of {shorten(', '.join(map(_shown, values)), _EXPECTED_LENGTH)}"
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def _nearest(name: str, known: Sequence[str], forms: Sequence[str] = ()) -> str:
+    """The known names that are near to an unknown one, or else all; ``forms`` are patterns of further names."""
     short = name[:_VALUE_LENGTH]
     near = [each for each in known if plain(each) == plain(short)] or difflib.get_close_matches(short, known, n=3)
     if near:
         return f"; did you mean {' or '.join(near)}?"
-    if not known:
-        return "; there are none"
-    shown = ", ".join(known[:_NAMES_SHOWN])
-    return f"; there are {shown}{', …' if len(known) > _NAMES_SHOWN else ''}"
+    shown = [*known[:_NAMES_SHOWN], *(["…"] if len(known) > _NAMES_SHOWN else [])]
+    if forms:
+        shown.append(f"names that match {shorten(' or '.join(forms), _EXPECTED_LENGTH)}")
+    return f"; there are {', '.join(shown) or 'none'}"
 
 
 def _shown(value: object) -> str:
@@ -210,15 +231,3 @@ def _pointer(path: Sequence[str | int]) -> str:
 def _token(step: str) -> str:
     """A token of a JSON Pointer (RFC 6901 section 3), shortened, since a name can have a megabyte."""
     return escaped(shorten(step, _VALUE_LENGTH))
-
-
-def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value
-    """The value at a path; None if there is none."""
-    for step in path:
-        if isinstance(schema, dict):
-            schema = schema.get(str(step))
-        elif isinstance(schema, list) and isinstance(step, int) and step < len(schema):
-            schema = schema[step]
-        else:
-            return None
-    return schema

@@ -69,7 +69,8 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
     ``is_patch``: null removes a member. ``open``: the document allows other properties. ``by_type`` has the writers of
-    values that the first writer does not accept, by type. ``unusable`` has the media types that are not offered, with
+    values that the first writer does not accept, by type. ``for_files`` is the media type that files need, if the first
+    one cannot carry them. ``unusable`` has the media types that are not offered, with
     reasons, ``repaired`` those that are offered for another value than the documented one.
     """
 
@@ -82,6 +83,7 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     by_type: Mapping[type, BodyWriter]
     open: bool = False
     is_patch: bool = False
+    for_files: str = ""
 
 
 class BodySchemas:
@@ -118,7 +120,14 @@ def shape(body: Body, schemas: BodySchemas) -> BodyShape:
         by_type=media_choice.by_type(usable, schemas.named) if outline is None else {},
         is_patch=is_patch,
         open=outline is not None and not _is_closed(outline),
+        for_files=_for_files(usable, schemas.bodies),
     )
+
+
+def _for_files(usable: Sequence[Usable], bodies: Bodies) -> str:
+    if len(usable) == 1 or usable[0].kind == "multipart":
+        return ""
+    return next((each.media.name for each in usable if media_choice.files_of(each, bodies)), "")
 
 
 def _flat_outline(usable: Sequence[Usable], schemas: BodySchemas) -> Outline | None:

@@ -12,7 +12,7 @@ from openapi_mcp_server.bridge.media.table import Kind, is_json, is_signed, is_x
 from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
-from openapi_mcp_server.bridge.schemas.shapes import Outline, may_be, outline_of
+from openapi_mcp_server.bridge.schemas.shapes import Outline, may_be, outline_of, part_of, say_bytes
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
@@ -65,6 +65,8 @@ def sorted_out(body: Body, bodies: Bodies) -> Found:
     if not found.usable:
         raise found.unusable[0].kept() if failed else SpecError(body.pointer, "the body has no media type")
     found.usable.sort(key=lambda each: (KINDS.index(each.kind), _is_other_patch(each, bodies.definitions)))
+    if len(found.usable) > 1 and all(each.media.schema == found.usable[0].media.schema for each in found.usable):
+        found.usable.sort(key=lambda each: not _needs_a_file(each, bodies))
     if len(found.usable) > MAX_MEDIA_TYPES:
         count = len(body.media) if len(body.media) > MAX_TRIED else len(found.usable)
         message = f"of {count} media types the first {MAX_MEDIA_TYPES} are offered"
@@ -81,6 +83,28 @@ def _tried(body: Body) -> Sequence[MediaType]:
 
 def _usable(media: MediaType, bodies: Bodies) -> Usable:
     return Usable(media, *bodies.kind_and_writer(media))
+
+
+def files_of(usable: Usable, bodies: Bodies) -> frozenset[str]:
+    """The properties of a body with parts that are files by their own words. In JSON and in other forms they would be
+    base64 text, which frameworks that list all types for every body (Django REST, Elysia) refuse."""
+    if usable.kind != "multipart" or usable.media.schema is None:
+        return frozenset()
+    members = bodies.outline(bytes(usable.media.schema.json)).get("properties", {})
+    files = bodies.file_properties(usable.media).intersection(members)
+    return frozenset(name for name in files if _says_bytes(members[name], bodies.definitions))
+
+
+def _needs_a_file(usable: Usable, bodies: Bodies) -> bool:
+    files = files_of(usable, bodies)
+    schema = usable.media.schema if files else None
+    return schema is not None and not files.isdisjoint(bodies.outline(bytes(schema.json)).get("required", ()))
+
+
+def _says_bytes(member: object, definitions: Mapping[str, Schema]) -> bool:
+    """Whether a property is a file, or a list of files, by its own words: one without a type may be anything."""
+    outline = part_of({"member": member}, "member", definitions)
+    return say_bytes([part_of(outline, "items", definitions) if outline.get("type") == "array" else outline])
 
 
 def _is_meant(usable: Usable) -> bool:

@@ -95,14 +95,15 @@ def _changed(old: Tool, new: Tool) -> ToolChange:
 
 
 def _changes(old: Tool, new: Tool) -> tuple[Change, ...]:
-    if bytes(old.entry) == bytes(new.entry) and old.operation == new.operation:
+    is_shortened = old.input.is_shortened or new.input.is_shortened
+    is_same = bytes(old.entry) == bytes(new.entry) and old.operation == new.operation
+    if is_same and not (is_shortened and old.input.schema != new.input.schema):
         return ()
     before, after = _entry(old), _entry(new)
     changes = []
     if (was := old.operation) != new.operation:
         breaks = old.is_safe and not new.is_safe  # a client that asks for no consent to read would not ask now
         changes.append(Change(argument="", what=f"is {new.operation}, was {was}", breaks=breaks))
-    is_shortened = old.input.is_shortened or new.input.is_shortened
     inputs = [decode(each.input.schema) if is_shortened else _entry(each)["inputSchema"] for each in (old, new)]
     differences = compare_schemas(*inputs)
     changes += [Change(argument=each.place, what=each.what, breaks=each.breaks) for each in differences]

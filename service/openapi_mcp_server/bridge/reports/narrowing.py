@@ -5,6 +5,8 @@ The rules are conservative: a schema counts as narrowed unless it certainly acce
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -21,13 +23,26 @@ _ANY_CHANGE = (
     "pattern",
     "format",
     "multipleOf",
-    "not",
     "contentEncoding",
     "contentMediaType",
-    "propertyNames",
-    "contains",
+    "dependentRequired",
 )
+_AS_A_WHOLE = (
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+    "dependentSchemas",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "contentSchema",
+)
+"""Keywords with schemas of which it is not said in which part they differ."""
 _CHOICES = ("oneOf", "anyOf")
+_ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples", "$defs"})
+_REFERENCE = re.compile(rb'"\$ref":"#/\$defs/([^"]*)"')
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string"})
 """All types (JSON Schema 2020-12, section 4.2.1); ``integer`` is a part of ``number``."""
 
@@ -52,6 +67,7 @@ class _Comparison:
     def __init__(self, old: Mapping[str, Schema], new: Mapping[str, Schema]) -> None:
         self._old = old
         self._new = new
+        self._other = _differing(old, new)
         self._entered: set[tuple[str, str]] = set()
 
     def level(self, old: Schema, new: Schema, place: str, depth: int) -> Iterator[Difference]:
@@ -64,12 +80,18 @@ class _Comparison:
             if encode(before) != encode(after):
                 yield Difference(place, "is described differently", breaks=True)
             return
+        if _is_only_choice(before) or _is_only_choice(after):
+            yield from self._alternatives(_branches(old, before), _branches(new, after), place, depth)
+            if "anyOf" in before and "oneOf" in after:
+                yield Difference(place, "takes only what fits one of its alternatives now", breaks=True)
+            return
         yield from _types(before, after, place)
         yield from _values(before, after, place)
         yield from _bounds(before, after, place)
         yield from self._members(before, after, place, depth)
         yield from self._items(before, after, place, depth)
         yield from self._choices(before, after, place, depth)
+        yield from self._wholes(before, after, place)
 
     def _members(self, old: Mapping[str, Any], new: Mapping[str, Any], place: str, depth: int) -> Iterator[Difference]:
         before, after = old.get("properties", {}), new.get("properties", {})
@@ -100,14 +122,26 @@ class _Comparison:
             yield Difference(place, "takes other members now", breaks=False)
         elif after is False and before is not False:
             yield Difference(place, "takes no other members any more", breaks=True)
-        elif before != after:
+        elif isinstance(before, Mapping) or isinstance(after, Mapping):
             yield from self.level(before, after, _below(place, "*"), depth + 1)
+        patterns, others = old.get("patternProperties", {}), new.get("patternProperties", {})
+        for pattern in patterns:
+            if pattern in others:
+                yield from self.level(patterns[pattern], others[pattern], _below(place, pattern), depth + 1)
+            else:
+                yield Difference(_below(place, pattern), "is gone", breaks=after is not True)
+        for pattern in others.keys() - patterns.keys():
+            yield Difference(_below(place, pattern), "is bound to conditions now", breaks=True)
 
     def _items(self, old: Mapping[str, Any], new: Mapping[str, Any], place: str, depth: int) -> Iterator[Difference]:
         if "items" in old or "items" in new:
             yield from self.level(old.get("items", True), new.get("items", True), f"{place}[]", depth + 1)
-        if old.get("prefixItems", []) != new.get("prefixItems", []):
+        before, after = old.get("prefixItems", []), new.get("prefixItems", [])
+        if len(before) != len(after):
             yield Difference(place, "has other first items", breaks=True)
+        else:
+            for index, (one, other) in enumerate(zip(before, after, strict=True)):
+                yield from self.level(one, other, f"{place}[{index}]", depth + 1)
         if new.get("uniqueItems") and not old.get("uniqueItems"):
             yield Difference(place, "takes no item twice any more", breaks=True)
 
@@ -119,28 +153,116 @@ class _Comparison:
     def _parts(
         self, old: Sequence[Schema] | None, new: Sequence[Schema] | None, place: str, depth: int, *, alternatives: bool
     ) -> Iterator[Difference]:
-        """The differences of parts: equal ones are paired, the others are paired by position."""
+        """The differences of schemas that are parts of one."""
         if old is None and new is None:
             return
         if old is None or new is None:
             what = "is bound to conditions now" if old is None else "is bound to fewer conditions"
             yield Difference(place, what, breaks=old is None)
             return
-        gone, came = _left(old, new), _left(new, old)
-        for before, after in zip(gone, came, strict=False):
+        if alternatives:
+            yield from self._alternatives(old, new, place, depth)
+            return
+        pairs, gone, came = self._paired(old, new)
+        for before, after in pairs:
             yield from self.level(before, after, place, depth + 1)
-        if len(gone) > len(came):
-            what = "has fewer alternatives" if alternatives else "is bound to fewer conditions"
-            yield Difference(place, what, breaks=alternatives)
-        elif len(came) > len(gone):
-            what = "has more alternatives" if alternatives else "is bound to more conditions"
-            yield Difference(place, what, breaks=not alternatives)
+        if gone:
+            yield Difference(place, "is bound to fewer conditions", breaks=False)
+        elif came:
+            yield Difference(place, "is bound to more conditions", breaks=True)
+
+    def _alternatives(
+        self, old: Sequence[Schema], new: Sequence[Schema], place: str, depth: int
+    ) -> Iterator[Difference]:
+        """The differences of alternatives. A schema without any is the only one."""
+        pairs, gone, came = self._paired(old, new)
+        for before, after in pairs:
+            yield from self.level(before, after, place, depth + 1)
+        if gone and all(_object(each, self._new).keys() - _ANNOTATIONS for each in new):  # none takes everything
+            what = "no longer takes null" if all(map(_is_null, gone)) else "has fewer alternatives"
+            yield Difference(place, what, breaks=True)
+        elif came:
+            what = "takes null too" if all(map(_is_null, came)) else "has more alternatives"
+            yield Difference(place, what, breaks=False)
+
+    def _paired(
+        self, old: Sequence[Schema], new: Sequence[Schema]
+    ) -> tuple[list[tuple[Schema, Schema]], list[Schema], list[Schema]]:
+        """Pairs of schemas: those that are spelt alike, then those of the same types, then the others by position. The
+        rest is what one of the sides has more. What is spelt alike may differ in what it refers to."""
+        pairs: list[tuple[Schema, Schema]] = []
+        gone, came = [*old], [*new]
+        for key in (encode, _kinds):
+            keys = [key(_object(each, self._old)) for each in gone], [key(_object(each, self._new)) for each in came]
+            found, gone, came = _matching(gone, came, *keys)
+            pairs += found
+        pairs += zip(gone, came, strict=False)
+        return pairs, gone[len(came) :], came[len(gone) :]
+
+    def _wholes(self, old: Mapping[str, Any], new: Mapping[str, Any], place: str) -> Iterator[Difference]:
+        for key in _AS_A_WHOLE:
+            if old.get(key) != new.get(key):
+                yield Difference(place, _changed(key, old.get(key), new.get(key)), breaks=key in new)
+            elif key in new and not self._other.isdisjoint(_references(new[key])):
+                yield Difference(place, f"has another {key}", breaks=True)
 
 
-def _left(these: Sequence[Schema], others: Sequence[Schema]) -> list[Schema]:
-    """The schemas without an equal one among the others."""
-    known = {encode(each) for each in others}
-    return [each for each in these if encode(each) not in known]
+def _differing(old: Mapping[str, Schema], new: Mapping[str, Schema]) -> set[str]:
+    """The definitions that differ, or refer to one that does."""
+    users: dict[str, set[str]] = {}
+    for definitions in (old, new):
+        for name, schema in definitions.items():
+            for target in _references(schema):
+                users.setdefault(target, set()).add(name)
+    waiting = [name for name in old.keys() | new.keys() if encode(old.get(name)) != encode(new.get(name))]
+    found = set(waiting)
+    while waiting:
+        others = users.get(waiting.pop(), set()) - found
+        found |= others
+        waiting += others
+    return found
+
+
+def _references(schema: object) -> list[str]:
+    return [name.decode() for name in _REFERENCE.findall(encode(schema))]
+
+
+def _matching(
+    old: Sequence[Schema], new: Sequence[Schema], old_keys: Sequence[object], new_keys: Sequence[object]
+) -> tuple[list[tuple[Schema, Schema]], list[Schema], list[Schema]]:
+    """Pairs of schemas with the same key, in their order, and what is left of both sides."""
+    free: dict[object, deque[int]] = {}
+    for index, key in enumerate(new_keys):
+        free.setdefault(key, deque()).append(index)
+    pairs: list[tuple[Schema, Schema]] = []
+    left: list[Schema] = []
+    taken: set[int] = set()
+    for schema, key in zip(old, old_keys, strict=True):
+        if fitting := free.get(key):
+            taken.add(index := fitting.popleft())
+            pairs.append((schema, new[index]))
+        else:
+            left.append(schema)
+    return pairs, left, [schema for index, schema in enumerate(new) if index not in taken]
+
+
+def _is_only_choice(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema says nothing but its alternatives."""
+    said = schema.keys() - _ANNOTATIONS
+    return len(said) == 1 and not said.isdisjoint(_CHOICES)
+
+
+def _branches(schema: Schema, followed: Mapping[str, Any]) -> Sequence[Schema]:
+    """The alternatives of a schema; ``followed`` is the same without a reference."""
+    return next(followed[key] for key in _CHOICES if key in followed) if _is_only_choice(followed) else [schema]
+
+
+def _is_null(schema: Schema) -> bool:
+    return isinstance(schema, Mapping) and schema.get("type") == "null"
+
+
+def _kinds(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(_listed_types(schema))
 
 
 def _types(old: Mapping[str, Any], new: Mapping[str, Any], place: str) -> Iterator[Difference]:

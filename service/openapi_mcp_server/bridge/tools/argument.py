@@ -86,8 +86,8 @@ def _description(schema: bytes) -> str:
     return prose if isinstance(prose, str) else ""
 
 
-def of_chooser(name: str, media_types: Sequence[str], *, by_value: bool) -> Argument:
-    said = "Media type in which the body is sent"
+def of_chooser(name: str, media_types: Sequence[str], *, by_value: bool, for_files: str = "") -> Argument:
+    said = f"Media type in which the body is sent{f' (files need {for_files})' if for_files else ''}"
     schema: dict[str, object] = {"type": "string", "enum": media_types}
     if by_value:
         schema["description"] = f"{said}; left out, the first that can carry it."

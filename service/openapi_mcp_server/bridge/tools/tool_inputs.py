@@ -67,7 +67,8 @@ def tool_inputs(operation: Operation, api: Api, overrides: Overrides) -> ToolInp
     arguments += [of_field(name, field) for name, field in in_body.items()]
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
     if shape and chooser:
-        arguments.append(of_chooser(chooser, list(shape.writers), by_value=bool(shape.by_type)))
+        types = list(shape.writers)
+        arguments.append(of_chooser(chooser, types, by_value=bool(shape.by_type), for_files=shape.for_files))
     filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)

@@ -49,7 +49,7 @@ _SCHEMA_HOLDERS = frozenset(
         "schema", "itemSchema", "schemas", "definitions", "$defs", "properties", "patternProperties", "dependencies",
         "dependentSchemas", "items", "prefixItems", "contains", "additionalItems", "additionalProperties",
         "unevaluatedItems", "unevaluatedProperties", "propertyNames", "allOf", "anyOf", "oneOf", "not",
-        "if", "then", "else",
+        "if", "then", "else", "contentSchema",
     }
 )  # fmt: skip
 _MAPS = frozenset(

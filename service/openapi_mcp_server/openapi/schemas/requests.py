@@ -377,6 +377,7 @@ class RequestConversion(Conversion):
         "else": (object, _one),
         "unevaluatedItems": (object, _one),
         "unevaluatedProperties": (object, _one),
+        "contentSchema": (object, _one),
         "example": (object, _example),
         "examples": (list, _examples),
         "xml": (object, _xml),
