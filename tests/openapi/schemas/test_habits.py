@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from documents import named, notes, of_schemas, sent
+from documents import named, notes, of_operation, of_schemas, parameter, sent, value
 
 DIALECTS = ["2.0", "3.0", "3.1", "3.2"]
 TEXT = {"type": "string"}
@@ -155,3 +155,31 @@ def test_a_default_that_its_own_schema_refuses_is_told_in_words(dialect: Any, wr
 def test_words_about_a_default_follow_the_description() -> None:
     written = {"type": "integer", "default": "x", "description": "How many."}
     assert sent(of_schemas(written))["description"] == "How many. Default: x."
+
+
+ECHOES = [
+    ("item_id", "Item Id"), ("Item", "Item"), ("pageSize", "Pagesize"), ("x-rate-limit", "X-Rate-Limit")
+]  # fmt: skip
+SAYING = [("item_id", "The order"), ("id", "Item Id"), ("item", "Items"), ("a", "")]
+
+
+@pytest.mark.parametrize(("name", "title"), ECHOES)
+def test_a_title_that_repeats_the_name_is_left_out(name: str, title: str) -> None:
+    written = {"type": "string", "title": title}
+    assert sent(of_schemas({"type": "object", "properties": {name: written}}))["properties"] == {name: TEXT}
+    assert named(of_schemas({"$ref": f"#/components/schemas/{name}"}, **{name: written}).request_schemas) == {
+        name: TEXT
+    }
+    declared = {"name": name, "in": "query", "schema": written | {"maximum": 1.10}}
+    assert value(parameter(of_operation({"parameters": [declared]})).schema) == TEXT | {"maximum": 1.10}
+
+
+@pytest.mark.parametrize(("name", "title"), SAYING)
+def test_a_title_that_says_more_than_the_name_stays(name: str, title: str) -> None:
+    written = {"type": "string", "title": title}
+    assert sent(of_schemas({"type": "object", "properties": {name: written}}))["properties"] == {name: written}
+    assert named(of_schemas({"$ref": f"#/components/schemas/{name}"}, **{name: written}).request_schemas) == {
+        name: written
+    }
+    declared = {"name": name, "in": "query", "schema": written}
+    assert value(parameter(of_operation({"parameters": [declared]})).schema) == written

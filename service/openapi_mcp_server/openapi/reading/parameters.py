@@ -25,7 +25,9 @@ from openapi_mcp_server.openapi.reading.objects import (
 )
 from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, References
+from openapi_mcp_server.openapi.schemas import habits
 from openapi_mcp_server.openapi.schemas.directions import Schemas
+from openapi_mcp_server.openapi.text import numbers
 
 ANY_TEXT = Schema(msgspec.Raw(b'{"type":"string"}'))
 ANYTHING = Schema(msgspec.Raw(b"{}"))
@@ -96,7 +98,7 @@ class ParameterReader:
             name=name,
             location=location,
             required=declared.required is True or location == "path",
-            schema=schema,
+            schema=_without_repeated_title(schema, name),
             style=style,
             explode=explode,
             allow_reserved=declared.allow_reserved is True,
@@ -161,3 +163,12 @@ def _location(at: Located, declared: ParameterObject) -> Location:
     hint = "; a body is the operation's requestBody" if declared.location in {"body", "formData"} else ""
     place = at.member(msgspec.Raw(), "in").pointer
     raise SpecError(place, f"'in' must be one of {known}, not {declared.location!r}{hint}")
+
+
+def _without_repeated_title(schema: Schema, name: str) -> Schema:
+    json = bytes(schema.json)
+    if b'"title":' not in json:
+        return schema
+    value = numbers.decode(json)
+    habits.drop_repeated_title(value, name)
+    return msgspec.structs.replace(schema, json=msgspec.Raw(numbers.encode(value)))

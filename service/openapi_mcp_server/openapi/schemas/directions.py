@@ -21,6 +21,7 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, d
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Discriminators
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, DynamicScopes, Scope
+from openapi_mcp_server.openapi.schemas.habits import drop_repeated_title
 from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, annotated, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 from openapi_mcp_server.openapi.schemas.unevaluated import Unevaluated
@@ -258,7 +259,7 @@ class Schemas:
                 raise SpecError(target.pointer, f"more than {MAX_INNER_BYTES:,} bytes of schemas inside others")
         conversion = self._conversion(target)
         conversion.scope = self._scopes[name]
-        self._converted[name] = _encoded(conversion, target)
+        self._converted[name] = _encoded(conversion, target, name)
         self._in_place[name] = conversion.in_place
         if conversion.loosened:
             self._settling.loosened.add(name)
@@ -310,9 +311,11 @@ def definition_name(pointer: str, home: str) -> str:
     return f"{words}-{hashlib.blake2b(pointer.encode(), digest_size=5).hexdigest()}"
 
 
-def _encoded(conversion: Conversion, at: Located) -> Schema:
-    json = msgspec.json.encode(conversion.root(decoded(at)))
-    return Schema(msgspec.Raw(json), tuple(sorted(conversion.refs)))
+def _encoded(conversion: Conversion, at: Located, name: str = "") -> Schema:
+    converted = conversion.root(decoded(at))
+    if name:
+        drop_repeated_title(converted, name)
+    return Schema(msgspec.Raw(msgspec.json.encode(converted)), tuple(sorted(conversion.refs)))
 
 
 def _too_heavy(at: Located) -> SpecError:

@@ -266,9 +266,13 @@ class RequestConversion(Conversion):
 
     def _properties(self, strict: JsonSchema, keyword: str, value: dict[str, object]) -> None:
         hides, base = self._setting.visibility.hides, self._base
-        strict[keyword] = {
+        members = {
             name: self._below(each, keyword, name) or {} for name, each in value.items() if not hides(each, base)
         }
+        for name, member in members.items():
+            if "title" in member:
+                habits.drop_repeated_title(member, name)
+        strict[keyword] = members
         self.loosened += len(strict[keyword]) < len(value)
 
     def _map(self, strict: JsonSchema, keyword: str, value: dict[str, object]) -> None:
