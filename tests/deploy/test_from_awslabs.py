@@ -106,6 +106,7 @@ LONE = {"--no-validate-output", "--allow-insecure-http", "--allow-private-networ
 GIVEN = {
     "--spec-url": "https://a.example.com/o.json", "--spec-path": "o.json", "--api-url": "https://a.example.com",
     "--auth-type": "none", "--auth-api-key-in": "header", "--additional-specs": "[]", "--log-level": "INFO",
+    "--auth-cognito-user-pool-id": "eu-west-1_a",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from openapi_mcp_server.mock import levels, patterns
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.json_schema import Validator, compiled
 from openapi_mcp_server.openapi.pointers import DEFS
-from openapi_mcp_server.openapi.schemas.kinds import SELECTING
+from openapi_mcp_server.openapi.schemas.keywords import SELECTING
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode

@@ -12,6 +12,8 @@ from openapi_mcp_server.openapi.text import numbers
 
 MAX_VALUE_DEPTH = 20
 """The most levels of a default, a constant or a member of an enumeration."""
+SELECTING = "x-selecting-value"
+"""The annotation of a property with the value that selects the schema around it, in exact answers: for the mock."""
 
 Check = Callable[[Any], bool]
 

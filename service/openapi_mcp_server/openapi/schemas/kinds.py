@@ -16,11 +16,10 @@ from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.pointers import DEFS, child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
 from openapi_mcp_server.openapi.schemas.discriminators import with_texts
+from openapi_mcp_server.openapi.schemas.keywords import SELECTING
 from openapi_mcp_server.openapi.text import numbers
 
 _EXTENSION = b'"x-ms-discriminator-value"'
-SELECTING = "x-selecting-value"
-"""The annotation of a property with its value that selects the schema around it."""
 MAX_KINDS = 20
 """The most kinds of one base that are described; if there are more, only their values are listed."""
 MAX_PAIRS = 100_000
