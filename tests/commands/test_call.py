@@ -61,6 +61,23 @@ def test_what_is_no_pair_is_refused(pair: str) -> None:
         parse_arguments([pair])
 
 
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("a:={", "a: the value after := is not JSON"),
+        ("a:=" + "[" * 3_000 + "]" * 3_000, "a: the value after := is not JSON"),
+        ('a:="\udcff"', "a: is not UTF-8 text"),  # as Python reads a byte of the command line that is no UTF-8
+        ("a=\udcff", "a: is not UTF-8 text"),
+        ("a=@\udcff", "a: is not UTF-8 text"),
+        ("\udcff=1", "is not UTF-8 text"),
+    ],
+    ids=["cut", "deep", "JSON", "text", "file", "name"],
+)
+def test_a_value_that_cannot_be_read_is_named(pair: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse_arguments([pair])
+
+
 @asynccontextmanager
 async def options(way: str, folder: Path, origin: str) -> AsyncIterator[list[str]]:
     """To reach the API at ``origin`` straight from the document, or through a server."""

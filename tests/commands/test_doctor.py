@@ -73,9 +73,10 @@ async def asked(url: str, *more: str, **settings: str) -> str:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("minutes", "told"), [(-10, "behind"), (10, "ahead of")])
-async def test_a_clock_that_is_off_is_found(minutes: int, told: str) -> None:
+@pytest.mark.parametrize("body", [b"{}", b'{"time":"\xff"}', b"[" * 3_000], ids=["plain", "no UTF-8", "deep"])
+async def test_a_clock_that_is_off_is_found(minutes: int, told: str, body: bytes) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
-    async with loopback([(sized(b"{}", f"Date: {date}\r\n".encode()),), (Do.CLOSE,)]) as api:
+    async with loopback([(sized(body, f"Date: {date}\r\n".encode()),), (Do.CLOSE,)]) as api:
         _, findings = await trio.to_thread.run_sync(lambda: doctor(f"{api.origin}/mcp"))
     assert findings[0]["check"] == "clock"
     assert f" s {told} this one" in findings[0]["problem"]

@@ -68,6 +68,12 @@ def test_an_uploaded_photo_is_the_picture_afterwards():
     assert (status, headers["content-type"], body) == (200, "image/png", photo)
 
 
+UNREADABLE = [
+    b'{"name":"\xff","species":"cat"}',
+    b'{"name":"x","species":"cat","x":%b}' % (b"[" * 3_000 + b"]" * 3_000),
+]
+
+
 @pytest.mark.parametrize(
     ("method", "target", "body", "status"),
     [
@@ -77,6 +83,8 @@ def test_an_uploaded_photo_is_the_picture_afterwards():
         ("POST", "/pets", b"nonsense", 400),
         ("POST", "/pets/1/picture", b"no form", 400),
         ("PATCH", "/pets/1", b"[]", 400),
+        *[("POST", "/pets", body, 400) for body in UNREADABLE],
+        *[("PATCH", "/pets/1", body, 400) for body in UNREADABLE],
         ("GET", "/pets/77", b"", 404),
         ("GET", "/nowhere", b"", 404),
         ("DELETE", "/pets", b"", 405),

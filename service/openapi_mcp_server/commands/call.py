@@ -29,6 +29,7 @@ from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 from openapi_mcp_server.process.building import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.sockets import reason
@@ -72,6 +73,10 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
         name, found, value = pair.partition("=")
         if not found or not name.rstrip(":"):
             raise ConfigError(pair, "write arguments as name=value, name:=JSON or name=@FILE")
+        try:
+            pair.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(name.removesuffix(":"), "is not UTF-8 text") from None
         arguments.setdefault(name.removesuffix(":"), []).append(_value(name, value))
     return {name: values if len(values) > 1 else values[0] for name, values in arguments.items()}
 
@@ -83,7 +88,7 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401 - what JSON has
         return text
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ConfigError(name[:-1], f"the value after := is not JSON: {error}") from None
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from openapi_mcp_server.demo.picture import SIGNATURE, tile
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 
 MAX_PETS = 1_000
 MAX_PHOTO_BYTES = 1024 * 1024
@@ -173,7 +174,7 @@ class PetShop:
 def _pet(body: bytes) -> Pet:
     try:
         pet = msgspec.json.decode(body, type=Pet)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Problem(400, str(error)) from error
     if pet.status is msgspec.UNSET:
         pet.status = "available"
@@ -183,7 +184,7 @@ def _pet(body: bytes) -> Pet:
 def _object(body: bytes) -> dict[str, object]:
     try:
         return msgspec.json.decode(body, type=dict[str, object])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Problem(400, str(error)) from error
 
 

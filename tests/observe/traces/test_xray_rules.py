@@ -8,6 +8,7 @@ import socket
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 
 from openapi_mcp_server.observe.trace import NO_CARRIER
@@ -86,7 +87,9 @@ def test_rules_come_in_pages() -> None:
         assert [one.rule_name for one in rules.report()] == ["first"]
 
 
-@pytest.mark.parametrize("fault", ["closed port", "status 500", "nonsense", "no address", "no name", "silence"])
+@pytest.mark.parametrize(
+    "fault", ["closed port", "status 500", "nonsense", "depth", "no address", "no name", "silence"]
+)
 def test_a_daemon_that_does_not_answer_is_said_once_and_the_fallback_holds(
     fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -101,6 +104,8 @@ def test_a_daemon_that_does_not_answer_is_said_once_and_the_fallback_holds(
                 running.status = 500
             case "nonsense":
                 running.rules = [{"RuleName": 5}]
+            case "depth":
+                running.rules = [{**DEFAULT_RULE, "More": msgspec.Raw(b"[" * 3_000 + b"]" * 3_000)}]
             case "no address":
                 poller = RulePoller(rules, DaemonAddress("no-such-daemon.invalid", 2000))
             case "no name":

@@ -16,6 +16,7 @@ from openapi_mcp_server.bridge.reports.fitness import MOST_TOKENS
 from openapi_mcp_server.bridge.search.names import MOST_TOOLS
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.checkup.checkup import Checkup, Finding, on_one_line
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -77,7 +78,7 @@ async def _call_one_of_each(here: Checkup, tools: list[Tool], client: Client) ->
 async def _safe(here: Checkup, tools: list[Tool]) -> Mapping[str, Tool]:
     """One tool to call of each API, by the API's name, which the tools of several begin with."""
     names = [""]
-    with suppress(httpx2.HTTPError, msgspec.DecodeError, KeyError, TypeError):
+    with suppress(httpx2.HTTPError, *UNREADABLE, KeyError, TypeError):
         health = msgspec.json.decode((await here.http.get(f"{here.root}/health")).content)
         names = [api["name"] for api in health["apis"]] if len(health["apis"]) > 1 else names
     found: dict[str, Tool] = {}

@@ -13,6 +13,7 @@ import httpx2
 import msgspec
 
 from openapi_mcp_server.commands.checkup.checkup import ANSWER_SECONDS, HELLO, Blocked, Checkup, Finding, on_one_line
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 
 CLOCK_SECONDS = 60.0
 """Seconds by which two clocks may differ: tokens (RFC 7519) and AWS's signatures bear a few minutes."""
@@ -102,7 +103,7 @@ def _refusal(here: Checkup, response: httpx2.Response) -> Finding:
 def _time(response: httpx2.Response) -> str:
     """The time by the server's own clock: what is in front may write a Date of its own, so ours tells the time in its
     answer."""
-    with suppress(msgspec.DecodeError, AttributeError):
+    with suppress(*UNREADABLE, AttributeError):
         if told := msgspec.json.decode(response.content).get("time"):
             return str(told)
     return str(response.headers.get("date", ""))

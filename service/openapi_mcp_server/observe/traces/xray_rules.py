@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from openapi_mcp_server.observe.traces.sampling import SamplingRule, Statistics, Target, XRayRules
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 from openapi_mcp_server.settings.tracing import DaemonAddress
 
 POLL_SECONDS = 10.0
@@ -77,7 +78,7 @@ class RulePoller:
                 self._fetch()
             if statistics := self._rules.report():
                 self._report(statistics)
-        except (OSError, UnicodeError, http.client.HTTPException, msgspec.MsgspecError, _Refused) as error:
+        except (OSError, http.client.HTTPException, *UNREADABLE, UnicodeError, _Refused) as error:
             self._failed(error)
         else:
             if self._is_failing:
