@@ -33,7 +33,7 @@ def return_large_blocks() -> None:
 
     By itself it does so above the size of the largest block that was ever freed. Smaller ones lie between others then,
     and leave holes: beside answers of 3 MB that nobody read, a process had 105 to 134 MiB of its budget of 128, and has
-    105 to 109 with this. A message of 1 MB costs a seventh more CPU, since such pages are new each time. Other C
+    104 to 109 with this. A message of 1 MB costs a seventh more CPU, since such pages are new each time. Other C
     libraries have no such function, and are left as they are.
     """
     library = ctypes.CDLL(None)

@@ -163,23 +163,25 @@ ECHOES = [
 SAYING = [("item_id", "The order"), ("id", "Item Id"), ("item", "Items"), ("a", "")]
 
 
+def listed_as(name: str, written: Any) -> list[Any]:
+    """One schema as a property, a definition and a parameter of this name."""
+    of_object = of_schemas({"type": "object", "properties": {name: written}})
+    of_definition = of_schemas({"$ref": f"#/components/schemas/{name}"}, **{name: written})
+    of_parameter = of_operation({"parameters": [{"name": name, "in": "query", "schema": written}]})
+    return [
+        sent(of_object)["properties"][name],
+        named(of_definition.request_schemas)[name],
+        value(parameter(of_parameter).schema),
+    ]
+
+
 @pytest.mark.parametrize(("name", "title"), ECHOES)
 def test_a_title_that_repeats_the_name_is_left_out(name: str, title: str) -> None:
-    written = {"type": "string", "title": title}
-    assert sent(of_schemas({"type": "object", "properties": {name: written}}))["properties"] == {name: TEXT}
-    assert named(of_schemas({"$ref": f"#/components/schemas/{name}"}, **{name: written}).request_schemas) == {
-        name: TEXT
-    }
-    declared = {"name": name, "in": "query", "schema": written | {"maximum": 1.10}}
-    assert value(parameter(of_operation({"parameters": [declared]})).schema) == TEXT | {"maximum": 1.10}
+    written = TEXT | {"maximum": 1.10}
+    assert listed_as(name, written | {"title": title}) == [written] * 3
 
 
 @pytest.mark.parametrize(("name", "title"), SAYING)
 def test_a_title_that_says_more_than_the_name_stays(name: str, title: str) -> None:
-    written = {"type": "string", "title": title}
-    assert sent(of_schemas({"type": "object", "properties": {name: written}}))["properties"] == {name: written}
-    assert named(of_schemas({"$ref": f"#/components/schemas/{name}"}, **{name: written}).request_schemas) == {
-        name: written
-    }
-    declared = {"name": name, "in": "query", "schema": written}
-    assert value(parameter(of_operation({"parameters": [declared]})).schema) == written
+    written = TEXT | {"title": title}
+    assert listed_as(name, written) == [written] * 3

@@ -70,8 +70,8 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
 
     ``is_patch``: null removes a member. ``open``: the document allows other properties. ``by_type`` has the writers of
     values that the first writer does not accept, by type. ``for_files`` is the media type that files need, if the first
-    one cannot carry them. ``unusable`` has the media types that are not offered, with
-    reasons, ``repaired`` those that are offered for another value than the documented one.
+    one cannot carry them. ``unusable`` has the media types that are not offered, with reasons, ``repaired`` those that
+    are offered for another value than the documented one.
     """
 
     required: bool
