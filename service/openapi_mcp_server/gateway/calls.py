@@ -123,7 +123,7 @@ class Calls:
             else:
                 wanted = await self._read(call, partial(asking.operate, call.arguments), draft)
                 asked_for = wanted.name
-                find = partial(mode.invocation, offer, call.name, wanted)
+                find = partial(mode.invocation, offer, call.name, wanted, call.arguments)
                 tool, arguments = await self._read(call, find, draft)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
                 outcome = await self._reported(served, plain, arguments, draft, notify, hold)

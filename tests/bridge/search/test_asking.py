@@ -38,6 +38,7 @@ def test_a_query_of_any_length_is_looked_at_within_bounds() -> None:
 
 
 def test_what_stands_beside_the_name_is_kept() -> None:
-    asked = asking.operate(msgspec.Raw(b'{"name": "get", "id": 7, "response_filter": "a"}'))
+    arguments = msgspec.Raw(b'{"name": "get", "id": 7, "response_filter": "a"}')
+    asked = asking.operate(arguments)
     assert (asked.name, asked.response_filter) == ("get", "a")
-    assert asked.beside == {"id": msgspec.Raw(b"7")}
+    assert asking.members_beside(arguments) == {"id": msgspec.Raw(b"7")}

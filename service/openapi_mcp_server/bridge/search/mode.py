@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.schemas.portable import portable_schema
 from openapi_mcp_server.bridge.search import describing, hits
-from openapi_mcp_server.bridge.search.asking import DEFAULT_LIMIT, AskedOperation, Search
+from openapi_mcp_server.bridge.search.asking import DEFAULT_LIMIT, Operate, Search, members_beside
 from openapi_mcp_server.bridge.search.index import Index, Indexed, area
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
 from openapi_mcp_server.bridge.search.own_arguments import own_arguments
@@ -292,12 +292,12 @@ def describe(offered: Offer, name: str, type_name: str = "") -> str:
     return describing.described(resolved(offered, name), type_name)
 
 
-def invocation(offered: Offer, named: str, asked: AskedOperation) -> Invocation:
-    """The operation to call, and its own arguments. Raises ArgumentError."""
+def invocation(offered: Offer, named: str, asked: Operate, arguments: msgspec.Raw | None) -> Invocation:
+    """The operation to call, and its own arguments. ``asked`` was read from ``arguments``. Raises ArgumentError."""
     tool = resolved(offered, asked.name)
     if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:
         raise ArgumentError(f"{tool.name} is {tool.method} and may change something: use {CALL}")
-    own = own_arguments(tool, asked.name, asked.arguments, asked.beside)
+    own = own_arguments(tool, asked.name, asked.arguments, members_beside(arguments))
     return Invocation(tool, _with_filter(tool, own, asked.response_filter))
 
 
