@@ -414,11 +414,23 @@ def longest_step(main: Callable[[Longest], Awaitable[None]], most_ms: float) -> 
     return _least(tried, most_ms)
 
 
+YARDSTICK_MS = 0.8
+"""Of CPU, for `_yardstick` on the machine on which the limits above were set."""
+
+
+def _yardstick() -> float:
+    began = time.thread_time()
+    sum(len(str(number)) for number in range(10_000))
+    return (time.thread_time() - began) * 1000
+
+
 def _least(tried: Callable[[], float], most_ms: float) -> float:
-    """Of three tries at most, since whatever else the machine does makes one slower, and none faster."""
+    """Of three tries at most, since whatever else the machine does makes one slower, and none faster. A machine that
+    is slower all along takes as much longer for the yardstick."""
     times: list[float] = []
     while len(times) < 3 and min(times, default=inf) >= most_ms:
-        times.append(tried())
+        slowness = max(1.0, min(_yardstick() for _ in range(5)) / YARDSTICK_MS)
+        times.append(tried() / slowness)
     return min(times)
 
 
