@@ -17,6 +17,7 @@ import msgspec
 from openapi_mcp_server.grammar import IN_STRING, any_number_of
 from openapi_mcp_server.openapi import json_schema
 from openapi_mcp_server.openapi.pointers import DEFS
+from openapi_mcp_server.openapi.schemas.keywords import SCHEMAS_BY_NAME
 
 KEPT = 2_048
 """The number of schemas whose weight is remembered, the same as of compiled ones."""
@@ -155,7 +156,7 @@ def _parts(schema: JsonSchema, keyword: str) -> Iterable[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
-        return value.values() if keyword in {"properties", "patternProperties", "dependentSchemas"} else (value,)
+        return value.values() if keyword in SCHEMAS_BY_NAME else (value,)
     return ()
 
 
