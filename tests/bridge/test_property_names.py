@@ -82,6 +82,4 @@ def test_a_property_named_like_a_keyword_is_told_like_any_other(portable: bool) 
     form = ToolForm(portable=portable)
     expected = told(OTHER, form)
     assert "skipped" not in expected
-    assert {name: told(name, form) for name in KEYWORDS} == {
-        name: expected.replace(OTHER, name) for name in KEYWORDS
-    }
+    assert {name: told(name, form) for name in KEYWORDS} == {name: expected.replace(OTHER, name) for name in KEYWORDS}
