@@ -22,6 +22,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     read,
     read_map,
     reader,
+    reader_or_empty,
     written,
 )
 from openapi_mcp_server.openapi.reading.parameters import ParameterReader
@@ -30,9 +31,8 @@ from openapi_mcp_server.openapi.references.resolve import REFERENCE_BYTES, Locat
 from openapi_mcp_server.openapi.schemas.directions import Schemas
 
 _body = reader(RequestBody)
-_response: msgspec.json.Decoder[ResponseObject | None] = msgspec.json.Decoder(ResponseObject | None)
-_media_type: msgspec.json.Decoder[MediaTypeObject | None] = msgspec.json.Decoder(MediaTypeObject | None)
-"""None stands for an object without fields, since YAML turns a key without a value into null."""
+_response = reader_or_empty(ResponseObject)
+_media_type = reader_or_empty(MediaTypeObject)
 _JSON = "application/json"
 _is_status = lru_cache(64)(re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})").fullmatch)
 
@@ -80,7 +80,7 @@ class BodyReader:
 
     def _media(self, at: Located, name: str) -> MediaType:
         place = self._references.resolve(at).target
-        declared = read(_media_type, place) or MediaTypeObject()
+        declared = _media_type(place)
         schema, is_stream = self._schema(place, declared)
         return MediaType(
             pointer=place.pointer,
@@ -135,7 +135,7 @@ class ResponseReader:
             raise SpecError(at.pointer, wrong)
         known = self._known.get((place.pointer, is_success))
         if known is None:
-            declared = read(_response, place) or ResponseObject()
+            declared = _response(place)
             content = (declared.content or {}).items()
             members = [(name, place.member(value, "content", name)) for name, value in content]
             known = self._known[place.pointer, is_success] = Response(
@@ -151,7 +151,7 @@ class ResponseReader:
         place = self._references.resolve(at).target
         if not is_success and not self._exact:
             return MediaType(pointer=place.pointer, name=name, schema=None)
-        declared = read(_media_type, place) or MediaTypeObject()
+        declared = _media_type(place)
         try:
             schema, is_stream = described_schema(place, declared, self._schemas)
         except SpecError as error:
