@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from loadgen.plan import NONCE, NONCE_INTEGER, Template
+from openapi_mcp_server.bridge.schemas.edits import encode
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError
 
@@ -38,7 +39,7 @@ def plain(tool: Tool, *, whole: bool) -> Template:
 def numbered(tool: Tool) -> Iterator[Template]:
     """Calls with the required arguments and the number in one argument after another. Raises NoValueError."""
     required, whole = _arguments(tool, whole=False), _arguments(tool, whole=True)
-    fits = synthesis.validator(synthesis.encode(tool.input_schema)).is_valid
+    fits = synthesis.validator(encode(tool.input_schema)).is_valid
     places = [(name, *_KINDS[type(value)]) for name, value in (required | whole).items() if type(value) in _KINDS]
     for name, sample, mark in places[:TRIED_ARGUMENTS]:
         if fits({**required, name: sample}):
@@ -55,4 +56,4 @@ def _arguments(tool: Tool, *, whole: bool) -> dict[str, Any]:
 
 
 def _template(tool: Tool, arguments: Mapping[str, Any], *, is_checked: bool = False) -> Template:
-    return Template(tool=tool.name, arguments=msgspec.Raw(synthesis.encode(arguments)), is_checked=is_checked)
+    return Template(tool=tool.name, arguments=msgspec.Raw(encode(arguments)), is_checked=is_checked)

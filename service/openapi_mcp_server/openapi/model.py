@@ -6,7 +6,7 @@ Pointer as a URI fragment, RFC 6901 section 6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -165,6 +165,15 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: tuple[str, ...] = ()
 
 
+def successes_among(statuses: Sequence[str]) -> list[str]:
+    """The statuses of successes. If neither a success nor a redirect is documented, it is ``default``, which covers all
+    undocumented statuses (Responses Object)."""
+    good = [status for status in statuses if status.startswith("2")]
+    if good or any(status.startswith("3") for status in statuses):
+        return good
+    return [status for status in statuses if status == "default"]
+
+
 class SecurityChoice(msgspec.Struct, frozen=True, gc=False):
     """One alternative: every scheme named must be met. No scheme at all means anonymous access is allowed."""
 
@@ -207,6 +216,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     servers: tuple[str, ...] = ()
     overrides: msgspec.Raw = msgspec.Raw(b"{}")  # the x-mcp object, as written
     written: str = ""  # the key of its path in the document, where that is another than ``path``
+
+    @property
+    def successes(self) -> list[Response]:
+        """The answers that are successes, see `successes_among`."""
+        good = successes_among([response.status for response in self.responses])
+        return [response for response in self.responses if response.status in good]
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
