@@ -6,7 +6,7 @@ Pointer as a URI fragment, RFC 6901 section 6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -165,13 +165,10 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: tuple[str, ...] = ()
 
 
-def successes_among(statuses: Sequence[str]) -> list[str]:
-    """The statuses of successes. If neither a success nor a redirect is documented, it is ``default``, which covers all
-    undocumented statuses (Responses Object)."""
-    good = [status for status in statuses if status.startswith("2")]
-    if good or any(status.startswith("3") for status in statuses):
-        return good
-    return [status for status in statuses if status == "default"]
+def is_default_success(statuses: Iterable[str]) -> bool:
+    """Whether ``default``, which covers all undocumented statuses (Responses Object), is the success: neither a success
+    nor a redirect is among ``statuses``."""
+    return not any(status[:1] in {"2", "3"} for status in statuses)
 
 
 class SecurityChoice(msgspec.Struct, frozen=True, gc=False):
@@ -219,9 +216,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def successes(self) -> list[Response]:
-        """The answers that are successes, see `successes_among`."""
-        good = successes_among([response.status for response in self.responses])
-        return [response for response in self.responses if response.status in good]
+        """The answers to calls that succeed; see `is_default_success`."""
+        good = [response for response in self.responses if response.status.startswith("2")]
+        if good or not is_default_success(response.status for response in self.responses):
+            return good
+        return [response for response in self.responses if response.status == "default"]
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):

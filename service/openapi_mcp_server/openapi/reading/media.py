@@ -10,7 +10,7 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import is_token
-from openapi_mcp_server.openapi.model import Body, MediaType, Response, Schema, successes_among
+from openapi_mcp_server.openapi.model import Body, MediaType, Response, Schema, is_default_success
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
 from openapi_mcp_server.openapi.reading.examples import examples
@@ -178,14 +178,16 @@ def by_status(
     Errors have no schemas, since they are shown as they come. An operation can be called without knowing its answers,
     so a faulty one is left out with a note.
     """
-    good = successes_among([*declared])
+    is_default_good = is_default_success(declared)
     found = []
     for key, value in declared.items():
         if key.startswith("x-"):
             continue
         place = at.member(value, key)
         try:
-            found.append(read_one(place, _status(key, place), key in good))
+            status = _status(key, place)
+            is_success = status.startswith("2") or (status == "default" and is_default_good)
+            found.append(read_one(place, status, is_success))
         except SpecError as error:
             notes.add(error.pointer, "response_dropped", error.problem)
     return tuple(found)
