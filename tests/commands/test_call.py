@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +50,7 @@ DOCUMENT = {
         (["a=1", "a=2", "b=x"], {"a": ["1", "2"], "b": "x"}),
         (["a=", "b=x=y"], {"a": "", "b": "x=y"}),
         (['a:="@x"'], {"a": "@x"}),
+        (["a:=12345678901234567890.10", "b:=1e400"], {"a": Decimal("12345678901234567890.10"), "b": Decimal("1e400")}),
     ],
 )
 def test_pairs_are_arguments(pairs: list[str], arguments: dict[str, object]) -> None:
@@ -140,12 +142,12 @@ async def test_the_request_and_the_answer_are_shown_without_credentials(tmp_path
     async with loopback([(answer,)]) as api:
         named = ["--spec-path", f"{tmp_path}/openapi.json", "--tool-overrides", f"{tmp_path}/ours.json"]
         own = ["--api-url", str(api.origin), "--allow-private-networks", "-v"]
-        call = partial(run, "call", "add", "q=x", "n=Rex", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key")
+        call = partial(run, "call", "add", "q=x", "n=Rex", "kg:=4.10", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key")
         done = await trio.to_thread.run_sync(call)
     assert done.returncode == 0, done.stderr
     told = done.stderr
     assert "/pets?q=x&shop=(hidden)&key=(hidden)" in told
-    assert '> {"n":"Rex"}' in told
+    assert '> {"n":"Rex","kg":4.10}' in told
     assert "< 200" in told
     assert '< {"echo":"(hidden)","self":"?key=(hidden)"}' in told
     for secret in ("s3cr3t-key", "abcdef", "fixed-shop"):
