@@ -25,14 +25,22 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r)")
 
 
 class ProxyDialler:
-    """``direct``: the dialler for hosts without the proxy, and for this machine."""
+    """``direct``: the dialler for hosts without the proxy, and for this machine. ``tls``: to a proxy at https://; None:
+    the system's defaults."""
 
-    def __init__(self, proxy: Proxy, rule: AddressRule, direct: Dialler, to_proxy: Dialler | None = None) -> None:
+    def __init__(
+        self,
+        proxy: Proxy,
+        rule: AddressRule,
+        direct: Dialler,
+        to_proxy: Dialler | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._proxy = proxy
         self._rule = rule
         self._direct = direct
         self._to_proxy = to_proxy or CheckedDialler(AddressRule(allow_private=True, allow_insecure=True))
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls
 
     async def connect(self, host: str, port: int, seconds: float = CONNECT_SECONDS) -> Stream:
         """Raises Refused by the rule, ConnectError or ConnectTimeout."""
