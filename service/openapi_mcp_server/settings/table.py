@@ -135,7 +135,7 @@ _API: tuple[Setting, ...] = (
         "API_NAME",
         text,
         None,
-        "Name of the API; names of tools begin with it where there are several APIs",
+        "Name of the API, api if left out; names of tools begin with it where there are several APIs",
         element="name",
     ),
     Setting(
