@@ -291,7 +291,7 @@ def test_a_proxy_that_is_down_is_named() -> None:
             proxy = Tunnels()
             proxy.port = closed.getsockname()[1]
             async with upstream(pets=through(proxy)) as one:
-                with pytest.raises(Unreachable):
+                with pytest.raises(Unreachable, match=r"api\.example\.com: the proxy 127\.0\.0\.1: Connection refused$"):
                     await sent(one, asked(Origin("https", "api.example.com", 443)))
 
     trio.run(run)
@@ -312,6 +312,19 @@ def test_token_endpoints_go_through_it_too() -> None:
             assert [head.split(b" ")[1] for head in proxy.heads] == [
                 f"login.example.com:{endpoint.origin.port}".encode()
             ]
+
+    trio.run(run)
+
+
+def test_a_proxy_whose_certificate_is_not_trusted_is_named_with_the_way_to_trust_it(tmp_path: Path) -> None:
+    context, _ = certificate(tmp_path)
+
+    async def run() -> None:
+        async with tunnels(tls=context) as proxy:
+            made = way(WayOut(proxy=Proxy(scheme="https", host="localhost", port=proxy.port)), LOOPBACK)
+            async with upstream(pets=made) as one:
+                with pytest.raises(Unreachable, match=r"the proxy localhost: certificate verify failed.*HTTP_CA_BUNDLE"):
+                    await sent(one, asked(Origin("https", "api.example.com", 443)))
 
     trio.run(run)
 
