@@ -142,7 +142,9 @@ async def test_the_request_and_the_answer_are_shown_without_credentials(tmp_path
     async with loopback([(answer,)]) as api:
         named = ["--spec-path", f"{tmp_path}/openapi.json", "--tool-overrides", f"{tmp_path}/ours.json"]
         own = ["--api-url", str(api.origin), "--allow-private-networks", "-v"]
-        call = partial(run, "call", "add", "q=x", "n=Rex", "kg:=4.10", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key")
+        call = partial(
+            run, "call", "add", "q=x", "n=Rex", "kg:=4.10", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key"
+        )
         done = await trio.to_thread.run_sync(call)
     assert done.returncode == 0, done.stderr
     told = done.stderr
@@ -181,6 +183,15 @@ def test_a_tool_that_a_server_does_not_have_is_a_wrong_argument(tmp_path: Path, 
     assert (done.returncode, done.stdout) == (2, "")
     said = f"openapi-mcp-server: getPett: the server at {server.url} says: unknown tool 'getPett'; did you mean getPet"
     assert done.stderr.startswith(said)
+
+
+def test_an_argument_that_cannot_be_sent_to_a_server_is_named(tmp_path: Path) -> None:
+    with started("demo", "--port", "0") as server:
+        lost = run("call", "listPets", f"limit=@{tmp_path}/lost", "--server", server.url)
+        huge = run("call", "listPets", "limit:=1e400", "--server", server.url)
+    assert (lost.returncode, huge.returncode) == (2, 2)
+    assert lost.stderr.startswith(f"openapi-mcp-server: limit: cannot read {tmp_path}/lost: No such file or directory")
+    assert huge.stderr.startswith("openapi-mcp-server: call: the client sends numbers as doubles: Number out of range")
 
 
 @pytest.mark.parametrize(

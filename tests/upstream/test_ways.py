@@ -291,7 +291,9 @@ def test_a_proxy_that_is_down_is_named() -> None:
             proxy = Tunnels()
             proxy.port = closed.getsockname()[1]
             async with upstream(pets=through(proxy)) as one:
-                with pytest.raises(Unreachable, match=r"api\.example\.com: the proxy 127\.0\.0\.1: Connection refused$"):
+                with pytest.raises(
+                    Unreachable, match=r"api\.example\.com: the proxy 127\.0\.0\.1: Connection refused$"
+                ):
                     await sent(one, asked(Origin("https", "api.example.com", 443)))
 
     trio.run(run)
@@ -323,7 +325,9 @@ def test_a_proxy_whose_certificate_is_not_trusted_is_named_with_the_way_to_trust
         async with tunnels(tls=context) as proxy:
             made = way(WayOut(proxy=Proxy(scheme="https", host="localhost", port=proxy.port)), LOOPBACK)
             async with upstream(pets=made) as one:
-                with pytest.raises(Unreachable, match=r"the proxy localhost: certificate verify failed.*HTTP_CA_BUNDLE"):
+                with pytest.raises(
+                    Unreachable, match=r"the proxy localhost: certificate verify failed.*HTTP_CA_BUNDLE"
+                ):
                     await sent(one, asked(Origin("https", "api.example.com", 443)))
 
     trio.run(run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import errno
-import json
 import logging
 import mimetypes
 import os
@@ -31,6 +30,7 @@ from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE, decode_doubles
 from openapi_mcp_server.process.building import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.sockets import reason
@@ -178,19 +178,34 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
         with anyio.fail_after(_ANSWER_SECONDS):  # the client waits for ever for an answer to another id
             async with _as_caller(url, servers.token(config)) as server, Client(server) as client:
                 schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}
-                read = exact_json.encode(_read(arguments, schema))
-                result = await client.call_tool(tool, json.loads(read))  # it would send a Decimal as text
+                result = await client.call_tool(tool, _in_doubles(_read(arguments, schema)))
     except TimeoutError:
         raise Unreachable(f"{url}: no answer within {_ANSWER_SECONDS:g} s", outcome_unknown=True) from None
     except MCPError as error:
         raise ConfigError(tool, f"the server at {url} says: {error}") from None
     except ExceptionGroup as group:  # the client raises the errors of its tasks in a group
+        if own := group.subgroup(ConfigError):
+            raise _only(own) from None
         first = _first(group)
         if isinstance(first, MCPError) and first.code == _INVALID_PARAMS:
             raise ConfigError(tool, f"the server at {url} says: {first}") from None
         said = reason(first, trust="SSL_CERT_FILE")  # a variable of the client's own
         raise Unreachable(f"{url}: {said}{_hint(url, said)}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _in_doubles(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401 - what JSON has
+    """The arguments with numbers as the official client sends them. It would send a Decimal as text."""
+    try:
+        return decode_doubles(exact_json.encode(arguments))
+    except UNREADABLE as error:
+        problem = f"the client sends numbers as doubles: {error}; a document (--spec-path) takes any number"
+        raise ConfigError("call", problem) from None
+
+
+def _only(error: BaseException) -> BaseException:
+    """The first error in a group of groups."""
+    return _only(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 @asynccontextmanager
