@@ -81,6 +81,7 @@ BOOK: dict[str, Any] = {
     "measures": "/metrics",
     # images
     "nginx": "nginx:1.28",
+    "TLS of clients": "ELBSecurityPolicy-TLS13-1-2-2021-06",
     "Prometheus": "prom/prometheus:v3.11.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
     "Grafana": "grafana/grafana:12.4.5",
@@ -456,6 +457,7 @@ def ecs_around(files: Files) -> Said:
     yield "ECS", "ready", made["TargetGroup"]["Properties"]["HealthCheckPath"]
     yield "ECS", "the proxy of a task", made["TargetGroup"]["Properties"]["Port"]
     yield "ECS", "HTTPS", made["Listener"]["Properties"]["Port"]
+    yield "ECS", "TLS of clients", made["Listener"]["Properties"]["SslPolicy"]
     yield "ECS", "ECS: start of the service", made["Service"]["Properties"]["HealthCheckGracePeriodSeconds"]
     yield "ECS", "the proxy of a task", made["Service"]["Properties"]["LoadBalancers"][0]["ContainerPort"]
     front, task = made["LoadBalancerSecurityGroup"]["Properties"], made["TaskSecurityGroup"]["Properties"]
@@ -624,6 +626,7 @@ def around_pods(where: str, documents: list[Any]) -> Said:
         yield where, "ECS: deregistration", number(first(r"deregistration_delay\.timeout_seconds=(\d+)", group))
         yield where, "ready", notes["alb.ingress.kubernetes.io/healthcheck-path"]
         yield where, "HTTPS", number(notes["alb.ingress.kubernetes.io/listen-ports"])
+        yield where, "TLS of clients", notes["alb.ingress.kubernetes.io/ssl-policy"]
     if "HTTPRoute" in kinds:
         yield where, "the Service", kinds["HTTPRoute"]["spec"]["rules"][0]["backendRefs"][0]["port"]
     if "ServiceMonitor" in kinds:

@@ -120,6 +120,8 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a secret's name that is no variable": lambda values: values.update(secretFiles=["session-key"]),
     "a file outside its folder": lambda values: values.update(files={"../passwd": ""}),
     "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
+    "an address with a port that is none": lambda values: values["api"].update(baseUrl="https://orders.shop:http"),
+    "an address with a login": lambda values: values["api"].update(specUrl="https://a:b@orders.shop/openapi.json"),
 }
 
 CHECKED: dict[str, tuple[dict[str, Any], str]] = {
@@ -168,7 +170,7 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a folder of the node": (
         {"extraVolumes": [{"name": "a", "hostPath": {"path": "/"}}]},
-        "extraVolumes: a is a folder",
+        "extraVolumes: a is of the kind hostPath, .* use one of configMap",
     ),
     "a role for an account that is not the chart's": (
         {"serviceAccount": {"name": "a", "roleArn": "arn:aws:iam::123456789012:role/a"}},
@@ -236,15 +238,56 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         {"podLabels": {"app.kubernetes.io/name": "a"}},
         "podLabels: app.kubernetes.io/name is how the Service finds its pods",
     ),
+    "an issuer that nothing lets pods reach": (
+        {"inboundAuth": "jwt", "settings": {"INBOUND_JWT_ISSUERS": "https://a.example, https://idp.auth:8443/realms/a"}},
+        "networkPolicy.egress: opens no port 8443, which settings.INBOUND_JWT_ISSUERS needs; add",
+    ),
+    "a token endpoint that nothing lets pods reach": (
+        {"settings": {"AUTH_TYPE": "oauth2", "AUTH_OAUTH2_TOKEN_URL": "https://idp.auth:8443/token"}},
+        "networkPolicy.egress: opens no port 8443, which settings.AUTH_OAUTH2_TOKEN_URL needs; add",
+    ),
+    "a collector of traces alone that nothing lets pods reach": (
+        {"settings": {"TRACING": "otlp", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector.obs:4318/v1/traces"}},
+        "networkPolicy.egress: opens no port 4318, which settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT needs; add",
+    ),
+    "an address that is none": (
+        {"settings": {"HTTP_PROXY_URL": "http://out.example:http"}},
+        "networkPolicy.egress: opens no port 80, which settings.HTTP_PROXY_URL needs; add",
+    ),
+    "scaling by a share of nothing": (
+        {"resources": {"worker": {"requests": {"cpu": None}}}},
+        "resources.worker.requests.cpu: is missing, .* autoscaling.enabled: false",
+    ),
+    "a volume of a kind that is forbidden": (
+        {"extraVolumes": [{"name": "a", "nfs": {"server": "files.example", "path": "/"}}]},
+        "extraVolumes: a is of the kind nfs, .* use one of configMap",
+    ),
+    "a volume in the place of the secrets": (
+        {
+            "secretFiles": ["SESSION_KEY", "INBOUND_TOKENS"],
+            "extraVolumes": [{"name": "a", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "a", "mountPath": "/run/secrets/openapi-mcp-server/"}],
+        },
+        "extraVolumeMounts: /run/secrets/openapi-mcp-server/ is the folder of secretFiles",
+    ),
     "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
 }
 """Values that the schema takes: helm says in plain words what is wrong."""
 
 
-def templated(changed: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+def templated(changed: dict[str, Any], folder: Path, release: str = "a") -> subprocess.CompletedProcess[str]:
     """What helm makes of these values over those of the set ``base``."""
     (folder / "values.yaml").write_text(yaml.safe_dump(changed), "utf-8")
-    argv = [program(), "template", "a", CHART, "-f", CHART / "ci" / "base-values.yaml", "-f", folder / "values.yaml"]
+    argv = [
+        program(),
+        "template",
+        release,
+        CHART,
+        "-f",
+        CHART / "ci" / "base-values.yaml",
+        "-f",
+        folder / "values.yaml",
+    ]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
@@ -255,6 +298,80 @@ def test_helm_says_what_is_wrong_and_what_to_do(changed, words, tmp_path):
     assert done.returncode == 1
     assert re.search(words, done.stderr), done.stderr
     assert "sesame" not in done.stderr
+
+
+@pytest.mark.parametrize("release", ["1mcp", "my.mcp"])
+def test_a_release_whose_name_a_service_may_not_have_is_refused(release, tmp_path):
+    done = templated({}, tmp_path, release)
+    assert done.returncode == 1
+    assert f"{release}: is no name of a Service" in done.stderr
+
+
+EVERYTHING: dict[str, Any] = {
+    "files": {"a": "b"},
+    "dashboard": {"enabled": True},
+    "serviceMonitor": {"enabled": True},
+    "prometheusRule": {"enabled": True},
+    "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}]},
+}
+LONGEST = "m" * 53
+
+
+@pytest.mark.parametrize("release", ["null", "on", LONGEST])
+@pytest.mark.parametrize("kind", ["alb", "gateway"])
+def test_names_are_text_and_labels_of_dns_whatever_the_releases_name(release, kind, tmp_path):
+    """YAML reads some words as values of other types."""
+    exposure = {"kind": kind, "gateway": {"parentRefs": [{"name": "a"}]}}
+    done = templated({**EVERYTHING, "exposure": exposure, "tls": {"secretName": "a"}}, tmp_path, release)
+    assert done.returncode == 0, done.stderr
+    found = list(yaml.safe_load_all(done.stdout))
+    assert {each["metadata"]["labels"]["app.kubernetes.io/instance"] for each in found} == {release}
+    names = [each["metadata"]["name"] for each in found]
+    assert [name for name in names if not re.fullmatch(rf"{release}(-proxy|-files|-dashboard)?", name)] == []
+    assert max(map(len, names)) <= 63
+    service = of_kind(found, "Service")
+    assert (
+        service["spec"]["selector"].items()
+        <= of_kind(found, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+    )
+
+
+DIGITS = "0123"
+TEXTS: tuple[dict[str, Any], ...] = (
+    {
+        "image": {"repository": DIGITS, "tag": DIGITS},
+        "proxyImage": f"{DIGITS}:{DIGITS}",
+        "host": DIGITS,
+        "secretName": DIGITS,
+        "tls": {"secretName": DIGITS, "caConfigMap": DIGITS},
+        "priorityClassName": DIGITS,
+        "serviceAccount": {"name": DIGITS},
+        "settings": {"SERVER_NAME": DIGITS},
+        "files": {DIGITS: DIGITS},
+        "podLabels": {DIGITS: DIGITS},
+        "nodeSelector": {DIGITS: DIGITS},
+        "exposure": {"kind": "gateway", "gateway": {"parentRefs": [{"name": DIGITS}]}},
+    },
+    {"exposure": {"kind": "nginx", "nginx": {"ingressClassName": DIGITS, "tlsSecretName": DIGITS}}, "host": DIGITS},
+    {"exposure": {"kind": "alb", "alb": {"ingressClassName": DIGITS, "annotations": {"a": DIGITS}}}, "host": DIGITS},
+)
+
+
+@pytest.mark.parametrize("changed", TEXTS, ids=["gateway", "nginx", "alb"])
+def test_text_that_looks_like_a_number_stays_text(changed, tmp_path):
+    done = templated(changed, tmp_path)
+    assert done.returncode == 0, done.stderr
+    read = list(leaves(list(yaml.safe_load_all(done.stdout))))
+    assert [each for each in read if each in {int(DIGITS), int(DIGITS, 8)}] == []
+    assert DIGITS in read
+
+
+def leaves(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict | list):
+        for each in node.items() if isinstance(node, dict) else node:
+            yield from leaves(list(each) if isinstance(each, tuple) else each)
+    else:
+        yield node
 
 
 EGRESS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
@@ -323,11 +440,11 @@ def test_settings_that_the_chart_makes_are_those_that_it_refuses():
 
 
 def merged(into: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """As helm does: null takes a value away."""
     for name, value in values.items():
-        into[name] = (
-            merged(into[name], value) if isinstance(value, dict) and isinstance(into.get(name), dict) else value
-        )
-    return into
+        is_map = isinstance(value, dict) and isinstance(into.get(name), dict)
+        into[name] = merged(into[name], value) if is_map else value
+    return {name: value for name, value in into.items() if value is not None}
 
 
 def values(name: str) -> dict[str, Any]:
@@ -375,10 +492,19 @@ def test_a_value_that_is_taken_away_is_named_or_not_needed(place, tmp_path):
     assert done.returncode == 0 or place[-1] in done.stderr
 
 
-def test_helm_refuses_what_the_schema_refuses(tmp_path):
-    done = templated({"settings": {"HTTP_TIMEOUT": 30}}, tmp_path)
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"settings": {"HTTP_TIMEOUT": 30}}, "at '/settings/HTTP_TIMEOUT': got number"),
+        ({"settings": {"log_level": "DEBUG"}}, "at '/settings': additional properties 'log_level'"),
+        ({"files": {"../a": ""}}, "at '/files': additional properties '../a'"),
+        ({"fullnameOverride": "a"}, "at '': additional properties 'fullnameOverride'"),
+    ],
+)
+def test_helm_refuses_what_the_schema_refuses_and_names_its_place(changed, words, tmp_path):
+    done = templated(changed, tmp_path)
     assert done.returncode == 1
-    assert "HTTP_TIMEOUT" in done.stderr
+    assert words in done.stderr
 
 
 def of_kind(found: list[Any], kind: str) -> Any:
