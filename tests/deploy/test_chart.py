@@ -239,7 +239,10 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         "podLabels: app.kubernetes.io/name is how the Service finds its pods",
     ),
     "an issuer that nothing lets pods reach": (
-        {"inboundAuth": "jwt", "settings": {"INBOUND_JWT_ISSUERS": "https://a.example, https://idp.auth:8443/realms/a"}},
+        {
+            "inboundAuth": "jwt",
+            "settings": {"INBOUND_JWT_ISSUERS": "https://a.example, https://idp.auth:8443/realms/a"},
+        },
         "networkPolicy.egress: opens no port 8443, which settings.INBOUND_JWT_ISSUERS needs; add",
     ),
     "a token endpoint that nothing lets pods reach": (
@@ -653,6 +656,16 @@ def test_the_guides_pods_reach_an_api_of_the_cluster(tmp_path):
     assert (config.allow_private_networks, config.allow_insecure_http) == (True, True)
     ports = {each["port"] for rule in of_kind(found, "NetworkPolicy")["spec"]["egress"] for each in rule["ports"]}
     assert httpx2.URL(block["api"]["baseUrl"]).port in ports
+
+
+def test_the_rules_of_the_guide_are_rules(tmp_path):
+    page = (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8")
+    rules = [yaml.safe_load(rule) for rule in re.findall(r"`(\{to: .*?\})`", page)]
+    assert {frozenset(rule) for rule in rules} == {frozenset({"to", "ports"})}
+    done = templated({"networkPolicy": {"egress": [{"ports": [{"port": 443, "protocol": "TCP"}]}, *rules]}}, tmp_path)
+    (tmp_path / "all.yaml").write_text(done.stdout, "utf-8")
+    checked = ran(tool("kubernetes-validate"), "--strict", "-k", KUBERNETES, str(tmp_path / "all.yaml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def blocks_of_the_guide() -> list[Any]:
