@@ -198,6 +198,10 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nothing that pods may reach": ({"networkPolicy": {"egress": []}}, "networkPolicy.egress: opens no port 443"),
     "a network with too long a prefix": ({"trustedCidr": "10.0.0.0/33"}, "trustedCidr: 10.0.0.0/33 .* 32 at most"),
+    "another name of a setting that the chart fixes": (
+        {"settings": {"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "300"}},
+        "settings.UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN: .* leave it out",
+    ),
     "a fixed setting by file": ({"settings": {"SERVER_PORT_FILE": "/a"}}, "settings.SERVER_PORT_FILE: .* leave it out"),
     "a secret in two places": (
         {"secretFiles": ["SESSION_KEY", "INBOUND_TOKENS"], "settings": {"INBOUND_TOKENS_FILE": "/a"}},
