@@ -36,6 +36,7 @@ BOOK: dict[str, Any] = {
     "EKS: lame duck": 17,
     "EKS: grace period": 90,
     "idle time of the load balancer": 120,
+    "an answer through a Gateway": "0s",
     "the proxy's keep-alive behind a load balancer": 130,
     "the proxy's keep-alive": 75,
     "keep-alive to workers": 60,
@@ -628,7 +629,9 @@ def around_pods(where: str, documents: list[Any]) -> Said:
         yield where, "HTTPS", number(notes["alb.ingress.kubernetes.io/listen-ports"])
         yield where, "TLS of clients", notes["alb.ingress.kubernetes.io/ssl-policy"]
     if "HTTPRoute" in kinds:
-        yield where, "the Service", kinds["HTTPRoute"]["spec"]["rules"][0]["backendRefs"][0]["port"]
+        (rule,) = kinds["HTTPRoute"]["spec"]["rules"]
+        yield where, "the Service", rule["backendRefs"][0]["port"]
+        yield where, "an answer through a Gateway", rule["timeouts"]["request"]
     if "ServiceMonitor" in kinds:
         (endpoint,) = kinds["ServiceMonitor"]["spec"]["endpoints"]
         yield where, "measures", endpoint["path"]
@@ -646,6 +649,7 @@ def chart(files: Files) -> Said:
     yield "values.yaml", "version", files.values["image"]["tag"]
     yield "values.yaml", "nginx", files.values["proxyImage"]
     yield "values.yaml", "CPU to scale at", files.values["autoscaling"]["cpuPercent"]
+    yield "values.yaml", "an answer through a Gateway", files.values["exposure"]["gateway"]["requestTimeout"]
 
 
 def differences(files: Files) -> list[str]:

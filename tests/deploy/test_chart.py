@@ -120,6 +120,7 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a secret's name that is no variable": lambda values: values.update(secretFiles=["session-key"]),
     "a file outside its folder": lambda values: values.update(files={"../passwd": ""}),
     "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
+    "a time without a unit": lambda values: values["exposure"]["gateway"].update(requestTimeout="60"),
     "an address with a port that is none": lambda values: values["api"].update(baseUrl="https://orders.shop:http"),
     "an address with a login": lambda values: values["api"].update(specUrl="https://a:b@orders.shop/openapi.json"),
 }
@@ -678,7 +679,7 @@ def blocks_of_the_guide() -> list[Any]:
 
 
 def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_path):
-    certificate = blocks_of_the_guide()[2]
+    certificate = blocks_of_the_guide()[3]
     gateway = {"kind": "gateway", "gateway": {"parentRefs": [{"name": "a"}]}}
     done = templated({"exposure": gateway, "tls": {"secretName": certificate["spec"]["secretName"]}}, tmp_path)
     found = list(yaml.safe_load_all(done.stdout))
@@ -687,6 +688,33 @@ def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_
         each for each in of_kind(found, "Deployment")["spec"]["template"]["spec"]["volumes"] if each["name"] == "tls"
     ]
     assert volume["secret"]["secretName"] == certificate["spec"]["secretName"]
+
+
+def test_the_target_group_of_the_guide_is_for_the_service_as_an_ingress_has_it():
+    """What the controller takes: docs/guide/gateway/targetgroupconfig.md of its repository."""
+    guide = blocks_of_the_guide()[2]
+    service, ingress = of_kind(documents("gateway"), "Service"), of_kind(documents("alb"), "Ingress")
+    assert guide["spec"]["targetReference"] == {"name": service["metadata"]["name"]}
+    made = guide["spec"]["defaultConfiguration"]
+    asked = {
+        name.removeprefix("alb.ingress.kubernetes.io/"): value
+        for name, value in ingress["metadata"]["annotations"].items()
+    }
+    attributes = [f"{each['key']}={each['value']}" for each in made["targetGroupAttributes"]]
+    assert ",".join(attributes) == asked["target-group-attributes"]
+    assert made["targetType"] == asked["target-type"]
+    assert made["healthCheckConfig"] == {
+        "healthCheckPath": asked["healthcheck-path"],
+        "healthCheckInterval": int(asked["healthcheck-interval-seconds"]),
+        "healthCheckTimeout": int(asked["healthcheck-timeout-seconds"]),
+    }
+
+
+def test_a_controller_that_refuses_the_field_gets_no_time_of_an_answer(tmp_path):
+    gateway = {"parentRefs": [{"name": "a"}], "requestTimeout": ""}
+    done = templated({"exposure": {"kind": "gateway", "gateway": gateway}}, tmp_path)
+    (rule,) = of_kind(list(yaml.safe_load_all(done.stdout)), "HTTPRoute")["spec"]["rules"]
+    assert "timeouts" not in rule
 
 
 def test_the_files_of_the_example_are_a_document_and_a_policy(tmp_path):
