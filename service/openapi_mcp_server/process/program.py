@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.errors import ConfigError, ServiceError
+from openapi_mcp_server.observe.writing import FULL_DISK, whole
 from openapi_mcp_server.process.sources import Sources
 
 if TYPE_CHECKING:
     from openapi_mcp_server.settings.config import Config
 
 Run = Callable[["Config"], int]
-_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def run(argv: Sequence[str], environ: Mapping[str, str], find: Callable[[str], Run]) -> int:
@@ -31,7 +30,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str], find: Callable[[str], R
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in _CANNOT_WRITE:
+        if error.errno not in FULL_DISK:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
@@ -61,13 +60,16 @@ def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
 
 def _have_standard_streams() -> None:
     """Opens the standard streams that were closed as /dev/null: else a socket would get the number of one, and its
-    bytes. Characters that stdout cannot encode are escaped."""
+    bytes. Characters that stdout cannot encode are escaped, and nothing is dropped that a reader is too slow for."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if number and not os.get_blocking(number) and isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, whole(stream))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
