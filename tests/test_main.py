@@ -187,13 +187,12 @@ def few_threads(count, folder, **settings):
     )
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["inspect", "--json", "--spec-path", "{}"]], ids=["text", "bytes"])
-def test_nothing_is_dropped_that_a_reader_is_too_slow_for(argv, tmp_path):
+def test_nothing_is_dropped_that_a_reader_is_too_slow_for(tmp_path):
     """A pipe that takes no more, in the mode that a program of Node gives it for all who share it."""
     document = tmp_path / "openapi.yaml"
     paths = "".join(f"  /{n}: {{get: {{responses: {{'200': {{description: ok}}}}}}}}\n" for n in range(200))
     document.write_text(f"openapi: 3.1.0\npaths:\n{paths}")
-    argv = [arg.format(document) for arg in argv]
+    argv = ["inspect", "--json", "--spec-path", str(document)]
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
     os.set_blocking(writing, False)
