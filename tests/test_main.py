@@ -132,6 +132,21 @@ def test_a_signal_while_the_program_is_imported_ends_it_at_once(number, code):
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
+BLOCKED = """
+import runpy, signal
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+runpy.run_module("openapi_mcp_server", run_name="__main__")
+"""
+
+
+def test_signals_that_whoever_started_it_has_blocked_are_heard():
+    with started("demo", "--port", "0", program=("-c", BLOCKED)) as server:
+        assert server.url
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(SECONDS) == 0
+
+
 FEW_THREADS = """
 import runpy, threading
 
