@@ -67,6 +67,16 @@ def test_a_command_says_beside_what_it_prints_which_settings_mean_nothing(tmp_pa
     ]
 
 
+def test_a_command_says_with_its_reason_what_went_wrong_beside_its_work(tmp_path):
+    """The image of docs/deployment.md is built by `inspect`, which fills CACHE_DIR."""
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: 3.1.0\nservers: [{url: 'https://a.example'}]\npaths: {}\n")
+    ended = run("inspect", "--spec-path", str(document), "--cache-dir", str(document / "cache"))
+    assert ended.returncode == 0
+    problem = f'the catalog is not kept in CACHE_DIR folder={document}/cache problem="Not a directory"'
+    assert ended.stderr.splitlines()[-1] == f"openapi-mcp-server: {problem}"
+
+
 @pytest.mark.parametrize("argv", ["--help", "--version"])
 def test_a_full_disk_is_one_line(argv):
     ended = shell(f"{argv} >/dev/full")

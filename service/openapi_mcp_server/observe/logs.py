@@ -284,11 +284,15 @@ class _TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
-        extra = [f"{name}={_word(str(value))}" for name, value in vars(record).items() if name not in _STANDARD]
-        return _visible(" ".join([super().formatMessage(record), *extra]).replace("\n", "\\n"))
+        return _visible(" ".join([super().formatMessage(record), *details(record)]).replace("\n", "\\n"))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401 - the base class's
         return _visible(super().formatException(ei))
+
+
+def details(record: logging.LogRecord) -> list[str]:
+    """The fields of a line that follow its message, as ``name=value``."""
+    return [f"{name}={_word(str(value))}" for name, value in vars(record).items() if name not in _STANDARD]
 
 
 def _word(value: str) -> str:

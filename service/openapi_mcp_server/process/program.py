@@ -92,6 +92,7 @@ def _carried_out(config: Config, environ: Mapping[str, str], sources: Sources, f
         case command:
             for warning in config.warnings:
                 _say(warning)
+            _warn_aloud()
             return find(command)(config)
 
 
@@ -108,6 +109,19 @@ def _serve(config: Config, environ: Mapping[str, str], sources: Sources) -> int:
     from openapi_mcp_server.process import lifecycle  # noqa: PLC0415
 
     return lifecycle.run(config, sources=sources)
+
+
+def _warn_aloud() -> None:
+    """Has a command say what it has to warn of as it says everything: nobody has set up a log where no server runs."""
+    import logging  # noqa: PLC0415 - a third of what --version takes
+
+    class Aloud(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            from openapi_mcp_server.observe import logs  # noqa: PLC0415 - for those who are warned
+
+            _say(" ".join([record.getMessage(), *logs.details(record)]))
+
+    logging.lastResort = Aloud(logging.WARNING)
 
 
 def _refuse(error: ServiceError, code: int) -> int:
