@@ -89,10 +89,10 @@ def test_help_can_be_read_where_only_ascii_is_spoken():
     assert "[option \\u2026]" in ended.stdout
 
 
-def shell(line: str) -> subprocess.CompletedProcess[str]:
+def shell(line: str, before: str = "") -> subprocess.CompletedProcess[str]:
     """The program with what only a shell can do to its streams."""
     return subprocess.run(
-        ["bash", "-c", f"exec {shlex.join(command())} {line}"],
+        ["bash", "-c", f"{before}exec {shlex.join(command())} {line}"],
         env=environment(),
         capture_output=True,
         text=True,
@@ -175,9 +175,19 @@ runpy.run_module("openapi_mcp_server", run_name="__main__")
 @pytest.mark.parametrize("settings", [{}, {"TRACING": "xray"}], ids=["the log", "traces"])
 def test_a_server_without_a_thread_that_it_needs_all_the_time_says_so_in_one_line(settings, tmp_path):
     ended = few_threads(len(settings), tmp_path, **settings)
-    said = "the system gives this process no further thread; raise its limit of processes"
+    said = "the system gives this process no further thread; raise its limit of processes, or of memory"
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"openapi-mcp-server: {said}")
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("files", [7, 8])
+def test_a_process_that_may_open_too_few_files_says_so_in_one_line(files, tmp_path):
+    """Wherever that is noticed first: at the loop itself, at a module that is imported."""
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: 3.1.0\nservers: [{url: 'https://a.example'}]\npaths: {}\n")
+    ended = shell(f"--spec-path {document} --transport http --port 0", before=f"ulimit -n {files}; ")
+    assert (ended.returncode in {1, 2}, ended.stderr.count("\n")) == (True, 1)
+    assert "Too many open files" in ended.stderr
 
 
 def test_workers_for_which_there_is_no_thread_are_no_bug(tmp_path):

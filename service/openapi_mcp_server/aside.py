@@ -127,7 +127,8 @@ def start_thread(run: Callable[[], object], name: str) -> threading.Thread:  # n
     try:
         thread.start()
     except RuntimeError:
-        raise ServiceError("the system gives this process no further thread; raise its limit of processes") from None
+        problem = "the system gives this process no further thread; raise its limit of processes, or of memory"
+        raise ServiceError(problem) from None
     return thread
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -31,31 +32,36 @@ def run(argv: Sequence[str], environ: Mapping[str, str], find: Callable[[str], R
         return 0
     except OSError as error:
         if error.errno not in FULL_DISK:
-            raise
+            return _ended(error, sources)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
-    except ServiceError as error:
+    except (ServiceError, ExceptionGroup) as error:
         return _ended(error, sources)
-    except ExceptionGroup as group:  # raised below a task group
-        if (known := _only(group)) is None:
-            raise
-        return _ended(known, sources)
     return code
 
 
-def _ended(error: ServiceError, sources: Sources) -> int:
-    if isinstance(error, ConfigError):
-        return _refuse(ConfigError(sources.spelt(error.setting), error.problem), 2)
-    return _refuse(error, 1)
+def _ended(error: Exception, sources: Sources) -> int:
+    """Raises an error that is a bug."""
+    known = _foreseen(error)
+    if known is None:
+        raise error
+    if isinstance(known, ConfigError):
+        return _refuse(ConfigError(sources.spelt(known.setting), known.problem), 2)
+    return _refuse(known, 1)
 
 
-def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
-    """The first error on purpose of a group that holds no other kind."""
-    _, others = group.split(ServiceError)
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first if others is None and isinstance(first, ServiceError) else None
+def _foreseen(error: Exception) -> ServiceError | None:
+    """An error on purpose; the first of a group, as task groups raise it, that holds no other kind."""
+    match error:
+        case ExceptionGroup():
+            known = [_foreseen(each) for each in error.exceptions]
+            return None if None in known else known[0]
+        case ServiceError():
+            return error
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return ServiceError(f"{error.strerror}: raise the limit of files that may be open (ulimit -n)")
+        case _:
+            return None
 
 
 def _have_standard_streams() -> None:
