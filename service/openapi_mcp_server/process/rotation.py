@@ -82,4 +82,7 @@ async def _again(sources: Sources, apply: Take) -> str:
         apply(await run_in_thread(sources.load, abandon_on_cancel=True))
     except ConfigError as error:
         return str(error)
+    except Exception:  # what a file of tomorrow has in it must not end what serves with those of today
+        logger.exception("a bug of this server: the settings could not be read again")
+        return "a bug of this server"
     return ""
