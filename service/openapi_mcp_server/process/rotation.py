@@ -79,7 +79,7 @@ async def follow(sources: Sources, apply: Take, stores_seconds: float) -> None:
 async def _again(sources: Sources, apply: Take) -> str:
     """Returns the problem; empty if there is none."""
     try:
-        apply(await run_in_thread(sources.load, abandon_on_cancel=True))
+        apply(await run_in_thread(sources.load, may_block=True, abandon_on_cancel=True))
     except ConfigError as error:
         return str(error)
     except Exception:  # what a file of tomorrow has in it must not end what serves with those of today
