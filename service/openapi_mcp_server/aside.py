@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, TypeVar, cast
 
@@ -74,11 +75,10 @@ class Aside:
         """Returns and raises what ``work`` does. A cancelled caller leaves at once. Work that has begun runs to its
         end, before any other, and is dropped."""
         turn = _Turn(self._places, client, self._loop)
-        try:
+        with suppress(_NoThread):
             done = await _in_thread(partial(_done, work, self._loop), abandon_on_cancel=True, limiter=turn)
-        except _NoThread:
-            return work()
-        return done.unwrap()
+            return done.unwrap()
+        return work()
 
 
 class _NoThread(Exception):
@@ -95,11 +95,10 @@ async def run_in_thread(
     """Does work in a thread of Trio's. If the system gives this process none, the work is done on the loop: calls wait,
     and the server lives. Work that may block, such as a read from a terminal, waits for a thread instead."""
     while True:
-        try:
+        with suppress(_NoThread):
             return await _in_thread(work, abandon_on_cancel=abandon_on_cancel, limiter=limiter)
-        except _NoThread:
-            if not may_block:
-                return work()
+        if not may_block:
+            return work()
         await trio.sleep(NO_THREAD_SECONDS)
 
 
