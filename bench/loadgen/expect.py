@@ -33,6 +33,8 @@ _COUNTS: dict[str, Callable[[Result], float]] = {
     "doubled": lambda result: result.integrity.doubled,
     "checked": lambda result: result.integrity.checked,
 }
+_SHARES = frozenset(_COUNTS) - {"calls", "calls/s"}
+"""Those that can be given in percent of all calls."""
 HELP = "p50 p90 p99 p99.9 (any percentile), max, mean, calls, calls/s, errors, lost, mixed-up, doubled, checked"
 
 
@@ -70,6 +72,8 @@ def parse(text: str) -> Expectation:
     if not is_time and figure not in _COUNTS:
         raise UsageError(f"--expect: {figure!r} is not measured; there are {HELP}")
     if is_time != (unit in _MILLISECONDS):
-        needed = "needs a unit: us, ms or s" if is_time else "is no time; leave the unit out, or give %"
+        needed = "needs a unit: us, ms or s" if is_time else "is no time; leave the unit out"
         raise UsageError(f"--expect: {text!r}: {figure} {needed}")
+    if unit == "%" and figure not in _SHARES:
+        raise UsageError(f"--expect: {text!r}: {figure} is no part of all calls; leave the % out")
     return Expectation(text.strip(), figure, compare, float(value), unit)

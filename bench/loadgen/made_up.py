@@ -22,12 +22,16 @@ class Tool(msgspec.Struct):
     """An entry of ``tools/list``."""
 
     name: str
-    input_schema: dict[str, Any] = msgspec.field(default_factory=dict, name="inputSchema")
-    annotations: dict[str, Any] = {}
+    input_schema: dict[str, Any] | None = msgspec.field(default=None, name="inputSchema")
+    annotations: dict[str, Any] | None = None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return self.input_schema or {}
 
     @property
     def is_safe(self) -> bool:
-        return self.annotations.get("readOnlyHint") is True
+        return (self.annotations or {}).get("readOnlyHint") is True
 
 
 def plain(tool: Tool, *, whole: bool) -> Template:
@@ -38,7 +42,10 @@ def plain(tool: Tool, *, whole: bool) -> Template:
 def numbered(tool: Tool) -> Iterator[Template]:
     """Calls with the required arguments and the number in one argument after another. Raises NoValueError."""
     required, whole = _arguments(tool, whole=False), _arguments(tool, whole=True)
-    fits = synthesis.validator(synthesis.encode(tool.input_schema)).is_valid
+    try:
+        fits = synthesis.validator(synthesis.encode(tool.schema)).is_valid
+    except ValueError:
+        raise NoValueError("its schema is invalid") from None
     places = [(name, *_KINDS[type(value)]) for name, value in (required | whole).items() if type(value) in _KINDS]
     for name, sample, mark in places[:TRIED_ARGUMENTS]:
         if fits({**required, name: sample}):
@@ -47,7 +54,7 @@ def numbered(tool: Tool) -> Iterator[Template]:
 
 def _arguments(tool: Tool, *, whole: bool) -> dict[str, Any]:
     try:
-        return synthesis.arguments(tool.input_schema, whole=whole)
+        return synthesis.arguments(tool.schema, whole=whole)
     except (NoValueError, synthesis.EndlessError) as error:
         raise NoValueError(f"no arguments could be made up: {error}") from None
     except Exception as error:  # noqa: BLE001 - a stranger's schema may be broken in any way

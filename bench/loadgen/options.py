@@ -23,7 +23,12 @@ MOST_PROCESSES = 64
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?")
 """A host and a port, where no command has a colon."""
-_OWN = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "user-agent"})
+_OWN = frozenset(
+    {
+        *("host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent"),
+        *("accept", "accept-encoding"),
+    }
+)
 _TRANSPORTS = ("http", "sse", "stdio")
 
 
@@ -58,6 +63,7 @@ def parse(argv: Sequence[str]) -> Options:
     """Raises UsageError; ``--help`` prints and leaves."""
     given = _parser().parse_args(argv)
     target = _target(given.target, given.transport, given.protocol, given.header)
+    _different(("--calls-from", given.calls_from), ("--json", given.json), ("--html", given.html))
     return Options(
         target=target,
         load=_load(given, target),
@@ -282,6 +288,15 @@ def _template(where: str, line: bytes) -> Template:
     arguments = msgspec.json.encode(given.arguments)
     is_checked = any(each.encode() in arguments for each in (NONCE, NONCE_INTEGER))
     return Template(tool=given.tool, arguments=msgspec.Raw(arguments), weight=given.weight, is_checked=is_checked)
+
+
+def _different(*files: tuple[str, str | None]) -> None:
+    """One file for two of them would be overwritten."""
+    found: dict[Path, str] = {}
+    for option, path in files:
+        other = found.setdefault(Path(path).resolve(), option) if path and path != "-" else option
+        if other != option:
+            raise UsageError(f"{option}: {path} is the file of {other} as well; give another one")
 
 
 def _writable(option: str, path: str) -> str:

@@ -14,6 +14,9 @@ from loadgen.plan import UsageError
 from loadgen.result import Sample
 
 EVERY_SECONDS = 1.0
+"""At first; a long load is looked at less often."""
+SAMPLES = 1_200
+"""Of which every other one is dropped when there are more: a page may have hundreds of families, a load a day."""
 ANSWER_SECONDS = 5.0
 _SUMMED = frozenset({"gauge", "counter", "unknown"})
 _NO_LOAD = frozenset({"process_start_time_seconds", "process_max_fds"})
@@ -56,13 +59,17 @@ class Scraper:
         raise UsageError(f"--metrics: {self._url} does not answer within {ANSWER_SECONDS:g} s")
 
     async def run(self, start: float, clock: Callable[[], float]) -> None:
+        every = EVERY_SECONDS
         while True:
             try:
                 values = await self.read()
                 self.samples.append(Sample(round(clock() - start, 3), values))
             except UsageError:
                 pass
-            await trio.sleep(EVERY_SECONDS)
+            if len(self.samples) > SAMPLES:
+                del self.samples[1::2]
+                every *= 2
+            await trio.sleep(every)
 
     async def aclose(self) -> None:
         await self._pool.aclose()

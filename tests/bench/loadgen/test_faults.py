@@ -33,7 +33,7 @@ FOUND = {
     "mixed up": ({"mixed-up": PLANTED}, {"mixed-up": PLANTED}),
     "lost": ({"timeout": PLANTED}, {}),
     "doubled": ({}, {"doubled": PLANTED}),
-    "number missing": ({"number missing": PLANTED}, {}),
+    "number missing": ({"number missing": PLANTED}, {"unnumbered": PLANTED}),
     "tool error": ({"tool error": PLANTED}, {}),
     "error": ({"error -32603": PLANTED}, {}),
 }

@@ -14,7 +14,7 @@ from clocks import run
 from loadgen.engine import Client, Engine, Mix
 from loadgen.latencies import Latencies, Latency, merged
 from loadgen.ledger import Ledger
-from loadgen.messages import Message, Request
+from loadgen.messages import Arrived, Message, Request
 from loadgen.pace import pace_of
 from loadgen.plan import LEGACY, Load, Template, due_seconds, share
 from loadgen.tally import Tally
@@ -29,15 +29,16 @@ class Scripted:
     """A session that takes as long for each call as a test says; the first call is number 1."""
 
     is_alive = True
+    aside = ""
 
     def __init__(self, seconds: Callable[[int], float]) -> None:
         self._seconds = seconds
         self.calls = 0
 
-    async def ask(self, request: Request, number: int) -> Message:
+    async def ask(self, request: Request, number: int) -> Arrived:
         self.calls += 1
         await trio.sleep(self._seconds(self.calls))
-        return Message(id=number, result=RESULT)
+        return Arrived(Message(id=number, result=RESULT), trio.current_time())
 
     async def notify(self, request: Request) -> None: ...
 
@@ -160,7 +161,7 @@ def test_processes_together_make_the_calls_that_one_would_make_when_it_would_mak
     parts = []
     for part in range(3):
         pace = pace_of(Load(clients=3, rate=50.0, calls=100, ramp_seconds=2.0, processes=3), part, 0.0)
-        parts += pace.unsent()
+        parts += [due for due, count in pace.unsent() for _ in range(count)]
     assert sorted(parts) == pytest.approx(whole)
 
 
