@@ -46,7 +46,7 @@ def _load(given: Options) -> int:
     is_written = [
         not given.html_path or _written("--html", given.html_path, report.page(measured)),
         is_json or not given.json_path or _written("--json", given.json_path, result.encode(measured)),
-        _written("", "standard output", result.encode(measured) if is_json else table.text(measured).encode()),
+        _written("standard output", "", result.encode(measured) if is_json else table.text(measured).encode()),
     ]
     return 0 if measured.is_good and all(is_written) else FAILED
 
@@ -54,13 +54,13 @@ def _load(given: Options) -> int:
 def _written(option: str, path: str, data: bytes) -> bool:
     """A disk may fill up during the load. Whatever else there is to say is said all the same."""
     try:
-        if option:
+        if path:
             Path(path).write_bytes(data)
         else:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
     except OSError as error:
-        print(f"loadgen: {option or path}: {path if option else ''}: {error.strerror}", file=sys.stderr)
+        print(f"loadgen: {': '.join(filter(None, (option, path, error.strerror)))}", file=sys.stderr)
         return False
     return True
 

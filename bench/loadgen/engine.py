@@ -7,12 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-import msgspec
 import trio
 
 from loadgen.failures import Failure
 from loadgen.ledger import Ledger
-from loadgen.messages import Message, Request, call, tool_result
+from loadgen.messages import UNDECODABLE, Message, Request, call, tool_result
 from loadgen.pace import Pace
 from loadgen.plan import Load, Template
 from loadgen.sessions import Session
@@ -189,7 +188,7 @@ def judge(answer: Message, template: Template, number: int, ledger: Ledger) -> N
     text = bytes(answer.result)
     try:
         result = tool_result.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise Failure("not MCP", f"no result of a tool: {error}") from None
     is_missing = template.is_checked and b"%d" % number not in text
     if is_missing and ledger.carries_another(text):

@@ -14,6 +14,8 @@ _CLIENT = {"name": "loadgen", "version": "1"}
 _HOLE = b"\x00"
 """Marks the place of the number; no byte of JSON text is zero."""
 _encode = msgspec.json.Encoder().encode
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""The errors of reading a server's JSON: no UTF-8 in a text, and too deep, are Python's own."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ class ToolResult(msgspec.Struct):
         """Its first text, for people."""
         try:
             return next((block.text for block in _blocks.decode(self.content) if block.text), "no text")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             return "no text"
 
 
@@ -77,7 +79,7 @@ def answers_of(data: bytes) -> list[Message] | None:
     """The answers in a text, which may be a batch; None where it is no message of JSON-RPC."""
     try:
         decoded = messages.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last is for JSON that is too deep
+    except UNDECODABLE:
         return None
     said = decoded if isinstance(decoded, list) else [decoded]
     return [each for each in said if not each.method and (each.id is not None or each.error is not None)]

@@ -12,6 +12,7 @@ import msgspec
 
 from loadgen import expect, wire
 from loadgen.expect import Expectation
+from loadgen.messages import UNDECODABLE
 from loadgen.plan import NONCE, NONCE_INTEGER, REVISIONS, Load, Target, Template, UsageError
 from loadgen.prepare import Wanted
 
@@ -281,7 +282,7 @@ def _read(path: str) -> bytes:
 def _template(where: str, line: bytes) -> Template:
     try:
         given = msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise UsageError(f"{where}: {error}") from None
     if not 1 <= given.weight <= 9999:
         raise UsageError(f"{where}: weight must be from 1 to 9999")

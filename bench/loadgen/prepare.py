@@ -14,7 +14,7 @@ from loadgen.engine import judge
 from loadgen.failures import Failure, nursery
 from loadgen.ledger import Ledger
 from loadgen.made_up import Tool
-from loadgen.messages import Message, call, request
+from loadgen.messages import UNDECODABLE, Message, call, request
 from loadgen.plan import LEGACY, MODERN, SSE_REVISION, Target, Template, UsageError
 from loadgen.sessions import Session, asked, greet, within
 from loadgen.transports import BY_TRANSPORT, closed, session_of
@@ -174,7 +174,7 @@ async def _greeted(target: Target, ledger: Ledger) -> tuple[Target, str]:
 def _read(answer: Message, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.result, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise Failure("not MCP", f"the server's answer has another shape: {error}") from None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from loadgen.latencies import Latencies, Latency, merged
+from loadgen.messages import UNDECODABLE
 from loadgen.plan import Load, UsageError
 from loadgen.prepare import LeftOut, Prepared
 from loadgen.tally import Second, ToolCount, Totals
@@ -147,7 +148,7 @@ def encode(result: Result) -> bytes:
 def read(path: str, data: bytes) -> Result:
     try:
         result = msgspec.json.decode(data, type=Result)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise UsageError(f"{path}: no result of loadgen --json: {error}") from None
     if result.format != FORMAT:
         raise UsageError(f"{path}: has format {result.format}, this loadgen reads {FORMAT}; measure again")
