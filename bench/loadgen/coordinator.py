@@ -173,7 +173,7 @@ def line_of(interval: Interval) -> str:
     latency, errors = interval.latency, sum(interval.errors.values())
     shown = f"p50 {latency.p50:,.1f} ms   p99 {latency.p99:,.1f} ms   max {latency.max:,.1f} ms"
     return (
-        f"{interval.second + 1:>5} s {interval.calls / interval.length:>9,.0f} calls/s"
+        f"{interval.second + 1:>5} s {(interval.calls - errors) / interval.length:>9,.0f} calls/s"
         f"   {shown if latency.max else 'none went well'}   {interval.in_flight} in flight   {errors} errors"
     )
 

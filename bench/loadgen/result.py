@@ -13,7 +13,7 @@ from loadgen.latencies import Latencies, Latency, merged
 from loadgen.messages import UNDECODABLE
 from loadgen.plan import Load, UsageError
 from loadgen.prepare import LeftOut, Prepared
-from loadgen.tally import Second, ToolCount, Totals
+from loadgen.tally import NOT_SENT, Second, ToolCount, Totals
 
 FORMAT = 1
 BUSY_SHARE = 0.8
@@ -108,7 +108,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """``latency`` counts from when a call was due, ``service`` from when it was sent; they differ in the open loop,
-    elsewhere ``service`` is None. ``histogram`` is the whole distribution, as HdrHistogram writes it."""
+    elsewhere ``service`` is None. ``calls_per_second`` are those that went well: fast errors are no throughput.
+    ``histogram`` is the whole distribution, as HdrHistogram writes it."""
 
     format: int = FORMAT
     started: str
@@ -237,7 +238,7 @@ def of_run(
         load=load,
         elapsed_seconds=round(elapsed, 3),
         calls=calls,
-        calls_per_second=round(calls / elapsed, 1) if elapsed else 0.0,
+        calls_per_second=round((calls - errors.total()) / elapsed, 1) if elapsed else 0.0,
         error_count=errors.total(),
         errors=tuple(ErrorCount(kind, count, examples.get(kind, "")) for kind, count in errors.most_common()),
         integrity=_integrity(totals),
@@ -246,7 +247,7 @@ def of_run(
         histogram=latency.encoded(),
         tools=_tools(totals),
         intervals=seconds.intervals(elapsed),
-        generator=_generator(totals, calls),
+        generator=_generator(totals, calls - errors[NOT_SENT]),
         left_out=prepared.left_out,
         notes=prepared.notes,
         **others,

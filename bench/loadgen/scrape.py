@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 from prometheus_client.parser import text_string_to_metric_families
@@ -42,6 +43,7 @@ class Scraper:
         self._pool = Pool(where)
         self._url = url
         self._request = f"GET {where.target} HTTP/1.1\r\nHost: {where.authority}\r\nAccept: text/plain\r\n\r\n".encode()
+        self._every = EVERY_SECONDS
         self.samples: list[Sample] = []
 
     async def read(self) -> dict[str, float]:
@@ -59,17 +61,16 @@ class Scraper:
         raise UsageError(f"--metrics: {self._url} does not answer within {ANSWER_SECONDS:g} s")
 
     async def run(self, start: float, clock: Callable[[], float]) -> None:
-        every = EVERY_SECONDS
         while True:
-            try:
-                values = await self.read()
-                self.samples.append(Sample(round(clock() - start, 3), values))
-            except UsageError:
-                pass
-            if len(self.samples) > SAMPLES:
-                del self.samples[1::2]
-                every *= 2
-            await trio.sleep(every)
+            with suppress(UsageError):
+                self.keep(Sample(round(clock() - start, 3), await self.read()))
+            await trio.sleep(self._every)
+
+    def keep(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        if len(self.samples) > SAMPLES:
+            del self.samples[1::2]
+            self._every *= 2
 
     async def aclose(self) -> None:
         await self._pool.aclose()

@@ -12,6 +12,7 @@ from loadgen.latencies import Latencies
 
 EXAMPLES = 50
 """Kinds of failures with an example; a server that makes up kinds without end is not followed further."""
+NOT_SENT = "not sent"
 _OTHERS = "others"
 
 
@@ -104,18 +105,18 @@ class Tally:
 
     def unsent(self, tool: str, waited: float, count: int) -> None:
         """Calls that were due and could not be made while the load lasted. Their wait counts in full."""
-        self._examples.setdefault("not sent", "no client was free: the server cannot keep up, or --clients are too few")
-        self._errors["not sent"] += count
+        self._examples.setdefault(NOT_SENT, "no client was free: the server cannot keep up, or --clients are too few")
+        self._errors[NOT_SENT] += count
         per_tool = self._tool(tool)
         per_tool.errors += count
-        self._record(per_tool, waited, waited, count)
+        self._record(per_tool, waited, None, count)
 
-    def _record(self, per_tool: _PerTool, latency: float, service: float, count: int = 1) -> None:
+    def _record(self, per_tool: _PerTool, latency: float, service: float | None, count: int = 1) -> None:
         per_tool.calls += count
         self._calls += count
         per_tool.latency.record(latency, count)
         self._latency.record(latency, count)
-        if self._service is not None:
+        if self._service is not None and service is not None:
             self._service.record(service, count)
 
     def _tool(self, tool: str) -> _PerTool:

@@ -210,16 +210,19 @@ async def connect(where: Place) -> Connection:
     secure = trio.SSLStream(plain, ssl.create_default_context(), server_hostname=where.host, https_compatible=True)
     try:
         await secure.do_handshake()
-    except trio.BrokenResourceError as error:
+    except BaseException as error:
         await trio.aclose_forcefully(plain)
-        raise OSError("no TLS") from error
+        if isinstance(error, trio.BrokenResourceError):
+            raise OSError("no TLS") from error
+        raise
     return Connection(secure, plain)
 
 
 class Lines:
     """Whole lines out of pieces of bytes, in linear time: a list of tools may be one line of 120 MB."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = BODY_BYTES) -> None:
+        self._most = most
         self._rest: list[bytes] = []
         self._size = 0
 
@@ -228,8 +231,8 @@ class Lines:
         first, *others = bytes(piece).split(b"\n")
         self._rest.append(first)
         self._size += len(first)
-        if self._size > BODY_BYTES:
-            raise WireError(f"a line has more than {BODY_BYTES >> 20} MiB")
+        if self._size > self._most:
+            raise WireError(f"a line has more than {self._most:,} bytes")
         if not others:
             return []
         lines = [b"".join(self._rest), *others[:-1]]
@@ -240,8 +243,9 @@ class Lines:
 class Events:
     """Server-sent events out of pieces of bytes: (kind, data) of each that is whole."""
 
-    def __init__(self) -> None:
-        self._lines = Lines()
+    def __init__(self, most: int = BODY_BYTES) -> None:
+        self._most = most
+        self._lines = Lines(most)
         self._after_return = False
         self._kind = "message"
         self._data: list[bytes] = []
@@ -268,8 +272,8 @@ class Events:
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
             self._size += len(line)
-            if self._size > BODY_BYTES:
-                raise WireError(f"an event has more than {BODY_BYTES >> 20} MiB")
+            if self._size > self._most:
+                raise WireError(f"an event has more than {self._most:,} bytes")
         elif name == b"event":
             self._kind = value.removeprefix(b" ").decode("utf-8", "replace")
         return []

@@ -5,8 +5,10 @@ As a program it serves stdio: ``python planted.py FAULT EVERY``. It has nothing 
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +21,10 @@ TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required"
 BROKEN = {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone"}}, "required": ["a"]}
 META = {"io.modelcontextprotocol/serverInfo": {"name": "planted", "version": "1"}}
 SAFE = {"readOnlyHint": True}
+BEFORE = (
+    b"id: 1\nretry: 1000\ndata:\n\n: still here\n\n"
+    b'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}\n\n'
+)
 TOOLS = [
     {"name": "echo", "inputSchema": TEXT, "annotations": SAFE},
     {"name": "quiet", "inputSchema": {"type": "object"}, "annotations": SAFE},
@@ -35,7 +41,9 @@ DELAY_SECONDS = 2.0
 
 class Planted:
     """``fault`` is in each ``every``-th call, "swapped" in the first two alone. ``events``: answers to a POST come as a
-    stream of events. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of them. ``tools``: other
+    stream of events, behind what a server may say before (2025-11-25, Resumability; progress). ``stays_open``: such a
+    stream does not end with its answer. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of
+    them. ``lasting``: a session ends after so many messages; then ``gone`` is the body of each 404. ``tools``: other
     ones than `TOOLS`."""
 
     def __init__(
@@ -44,14 +52,20 @@ class Planted:
         every: int = 10,
         *,
         events: bool = False,
+        stays_open: bool = False,
         modern: bool = True,
         sessions: bool = False,
+        lasting: float = math.inf,
+        gone: bytes = b"",
         tools: list[Any] = TOOLS,
     ) -> None:
         assert fault in FAULTS
         self._fault = fault
         self._every = every
-        self._events = events
+        self._events = events or stays_open
+        self._stays_open = stays_open
+        self._lasting, self._gone = lasting, gone
+        self._said: Counter[str] = Counter()
         self._modern = modern
         self._tools = tools
         self._moving = trio.Event()
@@ -170,12 +184,14 @@ class Planted:
             sent, name = msgspec.json.encode(answer), self.sessions[-1].encode()
             start = b"HTTP/1.1 200 OK\r\nmcp-session-id: %b\r\nContent-Type: application/json\r\n" % name
             await stream.send_all(start + b"Content-Length: %d\r\n\r\n%b" % (len(sent), sent))
-        elif named not in self.sessions or named in self.ended:
-            await stream.send_all(b"HTTP/1.1 404 gone\r\nContent-Length: 0\r\n\r\n")
+        elif named not in self.sessions or named in self.ended or self._said[named] >= self._lasting:
+            start = b"HTTP/1.1 404 gone\r\nContent-Type: application/json\r\n"
+            await stream.send_all(start + b"Content-Length: %d\r\n\r\n%b" % (len(self._gone), self._gone))
         elif head.startswith(b"DELETE "):
             self.ended.append(named)
             await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         else:
+            self._said[named] += 1
             await self._on_post(stream, body, await self.answers(body))
 
     async def _on_stream(self, session: trio.SocketStream, answers: list[Any] | None) -> None:
@@ -196,7 +212,9 @@ class Planted:
         elif self._events:
             sent = b"".join(b"event: message\ndata: " + msgspec.json.encode(each) + b"\n\n" for each in answers)
             head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-            await stream.send_all(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(sent), sent))
+            for piece in (BEFORE, sent):
+                head += b"%x\r\n%b\r\n" % (len(piece), piece)
+            await stream.send_all(head + (b"" if self._stays_open else b"0\r\n\r\n"))
         else:
             for answer in answers:
                 sent = msgspec.json.encode(answer)
