@@ -34,7 +34,7 @@ TOOLS = [
 ]
 FAULTS = (
     *("none", "mixed up", "lost", "doubled", "closed", "number missing", "tool error", "error", "swapped"),
-    *("elsewhere", "slow", "stall", "endless list"),
+    *("elsewhere", "slow", "stall", "endless list", "longer list", "nulls"),
 )
 DELAY_SECONDS = 2.0
 
@@ -90,15 +90,25 @@ class Planted:
             case "tools/call":
                 return await self._call(message)
             case "tools/list":
-                cursor = {"nextCursor": "again"} if self._fault == "endless list" else {}
-                return [_result(message, tools=self._tools, **cursor)]
+                return [_result(message, tools=self._tools, **self._cursor(message))]
             case "initialize":
                 version = message["params"]["protocolVersion"]
-                return [_result(message, protocolVersion=version, serverInfo={"name": "planted", "version": "1"})]
+                number = None if self._fault == "nulls" else "1"
+                named = {"name": "planted", "version": number}
+                return [_result(message, protocolVersion=version, serverInfo=named, _meta=None)]
             case "server/discover" if self._modern:
                 return [_result(message, supportedVersions=["2026-07-28"], _meta=META)]
             case method:
                 return [{"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": f"no {method}"}}]
+
+    def _cursor(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Of the next page of the list."""
+        here = (message["params"] or {}).get("cursor", "")
+        return {
+            "endless list": {"nextCursor": "again"},
+            "longer list": {"nextCursor": f"{here}x"},
+            "nulls": {"nextCursor": None},
+        }.get(self._fault, {})
 
     async def _call(self, message: dict[str, Any]) -> list[Any] | None:
         name, said = message["params"]["name"], message["params"].get("arguments", {}).get("text", "")
