@@ -95,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/loadgen",
         allow_abbrev=False,
         description="Load for any MCP server, by its URL or by the command that starts it over stdio. "
-        "Exit code: 0 all is well; 1 answers were lost, mixed up or doubled, no call succeeded, an --expect was not "
-        "met, or the server cannot be reached; 2 the command line cannot be used.",
+        "Exit code: 0 all is well; 1 answers were lost, mixed up, doubled or without their number, no call succeeded, "
+        "an --expect was not met, or the server cannot be reached; 2 the command line cannot be used.",
         epilog="scripts/loadgen compare A.json B.json shows two results side by side.",
     )
     add = parser.add_argument

@@ -17,7 +17,7 @@ import trio
 import trio.testing
 
 import planted
-from loadgen import compare, report, result
+from loadgen import compare, report, result, table
 from loadgen.coordinator import Run, line_of
 from loadgen.latencies import merged
 from loadgen.plan import LEGACY, MODERN, Load, Target, Template, UsageError
@@ -246,7 +246,21 @@ def test_a_load_that_is_given_up_tells_what_it_has_without_the_calls_in_flight(
     trio.run(main)
     done = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=Said)
     assert isinstance(done, Done)
-    assert (done.totals.tools, done.totals.lost) == ({}, 0)
+    assert (len(planted_here.calls), done.totals.tools, done.totals.lost) == (2, {}, 0)
+
+
+def test_a_load_with_too_few_clients_says_so():
+    generator = msgspec.structs.replace(RESULT.generator, waited=1234)
+    said = "1,234 calls were due while all 64 clients waited for answers; if the server can answer more calls at once"
+    assert said in table.text(changed(generator=generator))
+    assert said in report.page(changed(generator=generator)).decode()
+    assert said not in table.text(RESULT)
+
+
+def test_answers_without_their_number_are_told_where_there_are_any():
+    missing = changed(integrity=result.Integrity(checked=900, unnumbered=7))
+    assert "; 900 carried the number of their call, 7 did not\n" in table.text(missing)
+    assert "; 900 carried the number of their call; 1 came too late\n" in table.text(RESULT)
 
 
 def changed(**fields: Any) -> Result:
