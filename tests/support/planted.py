@@ -43,8 +43,8 @@ class Planted:
     """``fault`` is in each ``every``-th call, "swapped" in the first two alone. ``events``: answers to a POST come as a
     stream of events, behind what a server may say before (2025-11-25, Resumability; progress). ``stays_open``: such a
     stream does not end with its answer. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of
-    them. ``lasting``: a session ends after so many messages; then ``gone`` is the body of each 404. ``tools``: other
-    ones than `TOOLS`."""
+    them. ``lasting``: a session ends after so many messages; then ``gone`` is the body of each 404. ``ending_seconds``:
+    to end one that is no longer wanted. ``tools``: other ones than `TOOLS`."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Planted:
         sessions: bool = False,
         lasting: float = math.inf,
         gone: bytes = b"",
+        ending_seconds: float = 0.0,
         tools: list[Any] = TOOLS,
     ) -> None:
         assert fault in FAULTS
@@ -64,7 +65,7 @@ class Planted:
         self._every = every
         self._events = events or stays_open
         self._stays_open = stays_open
-        self._lasting, self._gone = lasting, gone
+        self._lasting, self._gone, self._ending_seconds = lasting, gone, ending_seconds
         self._said: Counter[str] = Counter()
         self._modern = modern
         self._tools = tools
@@ -171,7 +172,8 @@ class Planted:
         if words[:2] == [b"GET", b"/sse"]:
             self._streams.append(stream)
             start = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-            await stream.send_all(start + b"event: endpoint\ndata: /messages/%d\n\n" % (len(self._streams) - 1))
+            endpoint = b"event: endpoint\ndata: /messages/%d\n\n" % (len(self._streams) - 1)
+            await stream.send_all(start + endpoint + BEFORE)
         elif words[0] == b"GET":
             await stream.send_all(b"HTTP/1.1 405 no\r\nContent-Length: 0\r\n\r\n")
         elif words[1].startswith(b"/messages/"):
@@ -198,6 +200,7 @@ class Planted:
             start = b"HTTP/1.1 404 gone\r\nContent-Type: application/json\r\n"
             await stream.send_all(start + b"Content-Length: %d\r\n\r\n%b" % (len(self._gone), self._gone))
         elif head.startswith(b"DELETE "):
+            await trio.sleep(self._ending_seconds)
             self.ended.append(named)
             await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         else:
