@@ -48,10 +48,12 @@ class Expectation(NamedTuple):
     unit: str
 
     def judge(self, result: Result) -> Verdict:
-        """A time is given in milliseconds, a count as it is or in percent."""
+        """A time is given in milliseconds, a count as it is or in percent. No time of no call is short enough."""
         actual, limit = self._actual(result), self.value * _MILLISECONDS.get(self.unit, 1.0)
-        unit = "ms" if self.unit in _MILLISECONDS else self.unit
-        return Verdict(self.text, round(actual, 4), _OPERATORS[self.compare](actual, limit), unit)
+        is_time = self.unit in _MILLISECONDS
+        is_measured = not is_time or result.latency.max > 0
+        is_met = is_measured and _OPERATORS[self.compare](actual, limit)
+        return Verdict(self.text, round(actual, 4), is_met, "ms" if is_time else self.unit, is_measured)
 
     def _actual(self, result: Result) -> float:
         if self.figure in _COUNTS:

@@ -21,6 +21,8 @@ CLIENTS, OPEN_CLIENTS = 8, 64
 LONGEST_SECONDS = 86_400
 MOST_CLIENTS = 100_000
 MOST_PROCESSES = 64
+MOST_WEIGHT = 1_000_000
+"""Of all calls together: each process has a place in memory for every one of them."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?")
 """A host and a port, where no command has a colon."""
@@ -253,7 +255,9 @@ def _load(given: argparse.Namespace, target: Target) -> Load:
 
 def _wanted(tools: Sequence[str], path: str | None) -> Wanted:
     if path is None:
-        return Wanted(tools=dict(_weighted(text) for text in tools))
+        named = dict(_weighted(text) for text in tools)
+        _bounded("--tool", sum(named.values()))
+        return Wanted(tools=named)
     if tools:
         raise UsageError("--tool: the calls come from --calls-from already; leave one out")
     lines = _read(path).splitlines()
@@ -262,7 +266,13 @@ def _wanted(tools: Sequence[str], path: str | None) -> Wanted:
     )
     if not templates:
         raise UsageError(f"--calls-from: {path} has no line with a call")
+    _bounded(f"--calls-from: {path}", sum(each.weight for each in templates))
     return Wanted(templates=templates)
+
+
+def _bounded(where: str, weight: int) -> None:
+    if weight > MOST_WEIGHT:
+        raise UsageError(f"{where}: the weights add up to {weight:,}; at most {MOST_WEIGHT:,}, so make them smaller")
 
 
 def _weighted(text: str) -> tuple[str, int]:

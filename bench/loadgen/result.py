@@ -99,11 +99,13 @@ class Verdict(msgspec.Struct, frozen=True):
     actual: float
     is_met: bool
     unit: str = ""
+    is_measured: bool = True
+    """Of a time: whether there was any call to measure."""
 
     @property
     def shown(self) -> str:
         """What it was, in words."""
-        return f"{self.actual:g} {self.unit}".strip()
+        return f"{self.actual:g} {self.unit}".strip() if self.is_measured else "not measured"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,7 +42,8 @@ class Scraper:
         where = wire.place(url)
         self._pool = Pool(where)
         self._url = url
-        self._request = f"GET {where.target} HTTP/1.1\r\nHost: {where.authority}\r\nAccept: text/plain\r\n\r\n".encode()
+        fields = f"Host: {where.authority}\r\nAccept: text/plain\r\nAccept-Encoding: identity\r\n"
+        self._request = f"GET {where.target} HTTP/1.1\r\n{fields}\r\n".encode()
         self._every = EVERY_SECONDS
         self.samples: list[Sample] = []
 

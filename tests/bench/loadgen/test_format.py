@@ -24,7 +24,7 @@ FORMAT_1 = {
     "generator": "processes cpu_seconds busiest_share us_per_call late_ms waited",
     "left_out": "tool why",
     "server_metrics": "second values",
-    "verdicts": "expectation actual is_met unit",
+    "verdicts": "expectation actual is_met unit is_measured",
 }
 """The names of each part, by the name of the part itself; another name needs another number."""
 

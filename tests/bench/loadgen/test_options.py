@@ -9,6 +9,7 @@ import pytest
 
 from loadgen import expect, options
 from loadgen.__main__ import _written, main
+from loadgen.latencies import Latency
 from loadgen.plan import UsageError
 from loadgen.result import Integrity
 from reported import RESULT
@@ -40,6 +41,7 @@ REFUSED = {
     f"{URL} --calls-from empty.jsonl": "--calls-from: empty.jsonl has no line with a call",
     f"{URL} --calls-from bad.jsonl": "--calls-from: bad.jsonl, line 2: Input data was truncated",
     f"{URL} --calls-from odd.jsonl": "--calls-from: odd.jsonl, line 1: Object contains unknown field `args`",
+    f"{URL} --calls-from heavy.jsonl": "--calls-from: heavy.jsonl: the weights add up to 1,009,899; at most 1,000,000",
     f"{URL} --calls-from good.jsonl --tool a": "--tool: the calls come from --calls-from already",
     f"{URL} --expect fast": "--expect: 'fast' is no threshold; write it as p99<200ms",
     f"{URL} --expect p99<200": "--expect: 'p99<200': p99 needs a unit",
@@ -70,6 +72,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("empty.jsonl").write_text("\n")
     Path("bad.jsonl").write_text('{"tool":"a"}\n{"tool":\n')
     Path("deep.json").write_text('{"tool":"a","arguments":{"x":' + "[" * 100_000)
+    Path("heavy.jsonl").write_text('{"tool":"a","weight":9999}\n' * 101)
     Path("odd.jsonl").write_text('{"tool":"a","args":{}}\n')
     Path("good.jsonl").write_text('{"tool":"a","arguments":{"n":"{nonce:int}"},"weight":2}\n{"tool":"b"}\n')
     return tmp_path
@@ -150,6 +153,14 @@ def test_a_threshold_is_judged_by_the_result(text: str, actual: float, is_met: b
 @pytest.mark.parametrize(("text", "shown"), [("p99<0.2s", "100.031 ms"), ("errors<1%", "1 %"), ("errors=0", "10")])
 def test_what_it_was_is_shown_with_its_unit(text: str, shown: str):
     assert expect.parse(text).judge(RESULT).shown == shown
+
+
+def test_a_time_is_not_met_where_no_call_was_measured():
+    nothing = msgspec.structs.replace(RESULT, latency=Latency(), histogram="")
+    for text in ("p99<1s", "max<1s"):
+        verdict = expect.parse(text).judge(nothing)
+        assert (verdict.is_met, verdict.shown) == (False, "not measured")
+    assert expect.parse("lost<=3").judge(nothing).is_met
 
 
 def test_faults_fail_a_run_without_any_threshold():
