@@ -19,7 +19,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import large
 from garbage import uncollected
-from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, REST_EVERY_SECONDS, Aside, FairPlaces
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, REST_EVERY_SECONDS, Aside, FairPlaces, run_in_thread
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
@@ -640,3 +640,52 @@ def test_a_client_has_no_more_places_than_it_may_and_others_find_one() -> None:
         assert order == ["greedy"] * 9 + ["other", "greedy", "third", "other", "greedy", "third", "greedy"]
 
     run(main)
+
+
+@contextmanager
+def without_threads() -> Iterator[None]:
+    """The limit of threads is reached, as in a container (pids.max), and no other one is idle."""
+
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("trio._threads.start_thread_soon", no_thread)
+        yield
+
+
+@pytest.mark.parametrize("do", [run_in_thread, Aside().do], ids=["in any thread", "aside"])
+def test_without_a_thread_work_is_done_on_the_loop(do: Callable[[Callable[[], int]], Awaitable[int]]) -> None:
+    with without_threads():
+        assert trio.run(do, threading.get_ident) == threading.get_ident()
+    assert trio.run(do, threading.get_ident) != threading.get_ident()
+
+
+def test_work_that_may_block_waits_for_a_thread() -> None:
+    async def main() -> None:
+        where: list[int] = []
+
+        async def work() -> None:
+            where.append(await run_in_thread(threading.get_ident, may_block=True))
+
+        async with trio.open_nursery() as nursery:
+            with without_threads():
+                nursery.start_soon(work)
+                await trio.sleep(1)
+                assert not where
+        assert where != [threading.get_ident()]
+
+    trio.run(main, clock=MockClock(autojump_threshold=0.05))
+
+
+@pytest.mark.parametrize("do", [run_in_thread, Aside().do], ids=["in any thread", "aside"])
+def test_an_error_of_the_work_is_no_lack_of_threads(do: Callable[[Callable[[], int]], Awaitable[int]]) -> None:
+    tried: list[int] = []
+
+    def work() -> int:
+        tried.append(1)
+        raise RuntimeError("of the work")
+
+    with pytest.raises(RuntimeError, match="of the work"):
+        trio.run(do, work)
+    assert tried == [1]

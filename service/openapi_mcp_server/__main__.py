@@ -30,6 +30,10 @@ def main() -> int:
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
+    # A process inherits what its parent has blocked and ignored: it could not be stopped then, and a worker that was
+    # killed would look like one that has ended well.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     gc.set_threshold(_STARTING_THRESHOLD)
     from openapi_mcp_server.process import program  # noqa: PLC0415 - see above
 

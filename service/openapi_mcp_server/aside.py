@@ -14,7 +14,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar, cast
+from contextlib import suppress
+from functools import partial
+from typing import Protocol, TypeVar, cast
 
 import outcome
 import trio
@@ -40,8 +42,18 @@ REST_SECONDS = 0.00001
 """The thread sleeps briefly each time: 0.07 ms with the slack of Linux's timers. If the other cores are busy, the loop
 may wake up on the thread's core. It cannot report this, since the scheduler lets the running thread finish its slice of
 3 to 4 ms first."""
+NO_THREAD_SECONDS = 0.05
+"""The pause before a thread is asked for again."""
 
 Made = TypeVar("Made")
+
+
+class Limiter(Protocol):
+    """A limit of threads at work at a time, as those of Trio and AnyIO are."""
+
+    async def acquire_on_behalf_of(self, borrower: object, /) -> None: ...
+
+    def release_on_behalf_of(self, borrower: object, /) -> None: ...
 
 
 def is_heavy(weight: int) -> bool:
@@ -62,9 +74,61 @@ class Aside:
     async def do(self, work: Callable[[], Made], client: str = "") -> Made:
         """Returns and raises what ``work`` does. A cancelled caller leaves at once. Work that has begun runs to its
         end, before any other, and is dropped."""
-        turn = cast("trio.CapacityLimiter", _Turn(self._places, client, self._loop))  # anything with its two methods
-        done = trio.to_thread.run_sync(_done, work, self._loop, abandon_on_cancel=True, limiter=turn)
-        return (await done).unwrap()
+        turn = _Turn(self._places, client, self._loop)
+        with suppress(_NoThread):
+            done = await _in_thread(partial(_done, work, self._loop), abandon_on_cancel=True, limiter=turn)
+            return done.unwrap()
+        return work()
+
+
+class _NoThread(Exception):
+    """The system gives this process no further thread."""
+
+
+async def run_in_thread(
+    work: Callable[[], Made],
+    *,
+    may_block: bool = False,
+    abandon_on_cancel: bool = False,
+    limiter: Limiter | None = None,
+) -> Made:
+    """Does work in a thread of Trio's. If the system gives this process none, the work is done on the loop: calls wait,
+    and the server lives. Work that may block, such as a read from a terminal, waits for a thread instead."""
+    while True:
+        with suppress(_NoThread):
+            return await _in_thread(work, abandon_on_cancel=abandon_on_cancel, limiter=limiter)
+        if not may_block:
+            return work()
+        await trio.sleep(NO_THREAD_SECONDS)
+
+
+async def _in_thread(work: Callable[[], Made], *, abandon_on_cancel: bool, limiter: Limiter | None) -> Made:
+    """Raises _NoThread."""
+    has_begun = False
+
+    def begun() -> Made:
+        nonlocal has_begun
+        has_begun = True
+        return work()
+
+    try:
+        by = cast("trio.CapacityLimiter | None", limiter)  # anything with its two methods
+        return await trio.to_thread.run_sync(begun, abandon_on_cancel=abandon_on_cancel, limiter=by)  # noqa: TID251 - here
+    except RuntimeError:
+        if has_begun:
+            raise
+        raise _NoThread from None
+
+
+def start_thread(run: Callable[[], object], name: str) -> threading.Thread:  # noqa: TID251 - here
+    """Starts a thread that runs as long as it likes, and ends with the process. Raises ServiceError."""
+    thread = threading.Thread(target=run, name=name, daemon=True)  # noqa: TID251 - here
+    try:
+        thread.start()
+    except RuntimeError:
+        problem = "the system gives this process no further thread; raise its limit of processes, or of memory"
+        raise ServiceError(problem) from None
+    return thread
 
 
 def _done(work: Callable[[], Made], loop: _Loop) -> outcome.Outcome[Made]:

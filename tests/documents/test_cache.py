@@ -272,7 +272,23 @@ async def test_only_so_many_are_kept(place: Place) -> None:
         place.document.write_text(DOCUMENT.replace("operationId: a", f"operationId: a{number}"))
         await place.documents().read()
         os.utime(max(place.files(), key=lambda file: file.stat().st_mtime_ns), (number, number))
-    assert len(place.files()) == KEPT_FILES
+        if not number:
+            left = shutil.copy(place.files()[0], place.folder / f"{'0' * 64}.of_a_start_that_was_killed.unfinished")
+            os.utime(left, (0, 0))
+    assert [file.suffix for file in place.files()] == [".catalog"] * KEPT_FILES
+
+
+async def test_what_others_keep_in_the_folder_stays_there(place: Place) -> None:
+    """Whatever it is called, and however old it is."""
+    place.folder.mkdir()
+    theirs = [
+        place.folder / f"{number}{suffix}" for number in range(KEPT_FILES) for suffix in (".catalog", ".unfinished")
+    ]
+    for file in theirs:
+        file.write_text("")
+        os.utime(file, (1, 1))
+    await place.documents().read()
+    assert all(file.exists() for file in theirs)
 
 
 START = """

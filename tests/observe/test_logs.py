@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
@@ -233,6 +234,42 @@ def test_a_reader_that_is_gone_stops_nobody():
     assert os.read(again, 99) == b"y\n"
     for descriptor in (writing, again, other):
         os.close(descriptor)
+
+
+def test_lines_for_which_the_disk_had_no_room_are_counted_when_it_has_some_again(written):
+    logs.configure("INFO", "json", written.descriptor)
+    [handler] = logging.getLogger().handlers
+    handler._descriptor = os.open("/dev/full", os.O_WRONLY)
+    for _ in range(3):
+        logs.call_logger("INFO")(RECORD)
+        handler.flush()
+    os.dup2(written.descriptor, handler._descriptor)
+    logs.call_logger("INFO")(RECORD)
+    handler.flush()
+    begun, *whole = written().splitlines()
+    lines = [msgspec.json.decode(line) for line in whole]
+    assert begun == ""  # the last line that was lost may have been begun
+    assert [line.get("lost_lines") for line in lines] == [None, 3]
+    assert lines[1]["level"] == "WARNING"
+    os.close(handler._descriptor)
+
+
+def test_a_pipe_that_does_not_wait_gets_every_line_whole():
+    """Another process that shares it may have set its mode."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, logs.ATOMIC_BYTES)
+    os.set_blocking(writing, False)
+    handler = logs.BackgroundHandler(writing)
+    for _ in range(40):
+        handler.put({"message": "x" * 1_000})
+    got: list[bytes] = []
+    with os.fdopen(reading, "rb") as slow:
+        reader = threading.Thread(target=lambda: got.extend(slow))
+        reader.start()
+        handler.flush()
+        os.close(writing)
+        reader.join()
+    assert [msgspec.json.decode(line)["message"] for line in got] == ["x" * 1_000] * 40
 
 
 OF_CALLS = {

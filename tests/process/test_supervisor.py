@@ -255,6 +255,23 @@ def test_a_worker_that_was_killed_is_started_again_in_its_place_while_the_other_
     assert (port, pid != second, get(port, "/readyz")[0]) == (pair.ports[1], True, 200)
 
 
+IGNORED = """
+import runpy, signal
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+runpy.run_module("openapi_mcp_server", run_name="__main__")
+"""
+"""The program as a parent starts it that does not want to know how its children end: they do not find out either."""
+
+
+def test_a_worker_that_was_killed_is_known_to_be_whatever_the_supervisors_parent_ignores(document):
+    port = free_ports(2)
+    with started(*options(document, port), program=("-c", IGNORED)) as server:
+        running = Team(server, port)
+        os.kill(running.pids()[1], signal.SIGKILL)
+        server.wait_for("^worker 1 was ended by signal 9: starting it again in 0.5 s$")
+
+
 def test_a_supervisor_that_can_start_no_process_tries_again(pair):
     _, second = pair.pids()
     soft, hard = resource.prlimit(pair.process.pid, resource.RLIMIT_NOFILE)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ import trio
 from clocks import run
 from held import DEADLINE_SECONDS, HeldApi
 from openapi_mcp_server.process.watchdog import EXIT_CODE, guarded
-from processes import Server, free_ports, started
+from processes import Server, command, environment, free_ports, started
 
 HANGING = """
 import re, signal, sys
@@ -58,6 +59,32 @@ def test_a_process_that_hangs_with_the_interpreters_lock_says_where_and_ends(tmp
         said = [str(line["message"]) for line in server.log]
         assert any(line.startswith(("Current thread", "Thread")) for line in said)
         assert any("in hang" in line for line in said)
+
+
+def test_a_process_that_hangs_ends_though_nobody_reads_where(tmp_path: Path) -> None:
+    """Many clients that start a server over stdio never read its standard error."""
+    document = tmp_path / "openapi.yaml"
+    document.write_text(HeldApi.DOCUMENT)
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(full, b"x" * select.PIPE_BUF)
+    os.set_blocking(full, True)
+    where = ["--spec-path", str(document), "--api-url", "https://api.example.com"]
+    started_so = command(*where, program=("-c", HANGING))
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": full}
+    with subprocess.Popen(started_so, env=environment(**WATCHDOG), **streams) as process:
+        try:
+            process.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+            process.stdin.flush()
+            process.stdout.readline()  # it serves
+            process.send_signal(signal.SIGUSR1)
+            assert process.wait(DEADLINE_SECONDS) == EXIT_CODE
+        finally:
+            process.kill()
+    os.close(unread)
+    os.close(full)
 
 
 def ready(server: Server, count: int) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
@@ -410,6 +411,25 @@ def test_a_client_that_reads_late_loses_nothing() -> None:
             assert [(await client.hear())["id"] for _ in client_writes] == list(range(2000))
 
     converse(use)
+
+
+def test_output_that_does_not_wait_loses_nothing() -> None:
+    """Whoever has started the server may share its standard output, and set the mode of it: programs of Node do."""
+
+    async def main() -> None:
+        client = Client(gateway(ScriptedApi(), *(tool(f"tool_{number}") for number in range(100))))
+        os.set_blocking(client._stdout, False)
+        fcntl.fcntl(client._stdout, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.serve)
+                await client.say(line("tools/list", 1), line("tools/list", 2))
+                await trio.testing.wait_all_tasks_blocked(0.05)
+                assert [(await client.hear())["id"] for _ in range(2)] == [1, 2]
+                client.end()
+        client.close()
+
+    trio.run(main)
 
 
 def listen(request_id: object, **asked: bool) -> bytes:

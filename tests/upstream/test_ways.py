@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -115,6 +116,21 @@ def test_a_certificate_that_cannot_be_used_is_refused_without_a_word_of_it(
     with pytest.raises(ConfigError, match="AUTH_CLIENT_CERTIFICATE") as caught:
         way(faults[fault], LOOPBACK)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_certificate_needs_no_disk_that_can_be_written(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's file system is read-only, and may have no other one at /tmp."""
+    monkeypatch.setattr("tempfile.tempdir", "/proc/self")
+    _, public, key = own
+    assert way(WayOut(certificate=public, key=key), LOOPBACK).tls is not None
+
+
+def test_without_files_in_memory_a_disk_that_takes_none_is_named(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc/self")
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    _, public, key = own
+    with pytest.raises(ConfigError, match="AUTH_CLIENT_CERTIFICATE: no temporary file can be made"):
+        way(WayOut(certificate=public, key=key), LOOPBACK)
 
 
 def test_an_authority_that_is_none_is_refused() -> None:

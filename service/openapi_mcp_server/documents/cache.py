@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,8 @@ from openapi_mcp_server.documents.options import SeenFiles
 KEPT_FILES = 16
 """Catalogs that a folder holds; one more replaces the oldest."""
 _SUFFIX, _UNFINISHED = ".catalog", ".unfinished"
+_OWN = re.compile(rf"[0-9a-f]{{64}}(\.\w+{_UNFINISHED}|{_SUFFIX})")
+"""The names of our files. Others in the folder are somebody else's."""
 _LINE_BYTES = 8 * 1024 * 1024
 """The most bytes of the first line: it names every other file of a document, of which there may be 5,000."""
 
@@ -92,7 +95,7 @@ class Cache:
         for piece in what.pieces:
             whole.update(piece)
         head = _Head(key=key, digest=whole.hexdigest(), about=len(what.about), seen=tuple(seen))
-        descriptor, name = tempfile.mkstemp(dir=self._folder, suffix=_UNFINISHED)  # for its user alone
+        descriptor, name = tempfile.mkstemp(_UNFINISHED, f"{head.key}.", self._folder)  # for its user alone
         try:
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
                 file.writelines([msgspec.json.encode(head), b"\n", what.about, *what.pieces])
@@ -103,7 +106,7 @@ class Cache:
 
     def _make_room(self) -> None:
         """Removes those that were written longest ago, and the remains of writers that were killed."""
-        own = [path for path in self._folder.iterdir() if path.suffix in {_SUFFIX, _UNFINISHED}]
+        own = [path for path in self._folder.iterdir() if _OWN.fullmatch(path.name)]
         known = []
         for path in own:
             with suppress(FileNotFoundError):  # another process does the same

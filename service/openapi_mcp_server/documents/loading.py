@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import anyio
-from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.origins import Origin
@@ -148,7 +148,7 @@ class Documents:
         After a cancel the thread finishes its work without a use for it, and the next thread waits for it.
         """
         texts = await self._texts()
-        parsed = await run_sync(self._parsed_if_new, texts, abandon_on_cancel=True, limiter=self._one)
+        parsed = await run_in_thread(partial(self._parsed_if_new, texts), abandon_on_cancel=True, limiter=self._one)
         self._last = parsed._replace(tools=None)  # nobody but the gateway keeps a catalog
         if parsed.problem:
             raise SpecError("", parsed.problem)
@@ -264,6 +264,6 @@ def _cache(config: Config) -> Cache | None:
 async def _in_time(work: Callable[[], T]) -> T | None:
     """The result of a thread that works with CACHE_DIR; None if that takes longer than `CACHE_SECONDS`."""
     with anyio.move_on_after(CACHE_SECONDS):
-        return await run_sync(work, abandon_on_cancel=True)
+        return await run_in_thread(work, abandon_on_cancel=True)
     logger.warning("CACHE_DIR did not answer within %g s", CACHE_SECONDS)
     return None

@@ -8,13 +8,14 @@ import ssl
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin
 
 import anyio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
@@ -67,7 +68,8 @@ async def read(
     if "://" in location and not _is_text(location):
         request = _request(location, setting, rule)
         return await _fetch(location, request, visit(request))
-    return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
+    take = partial(read_file, Path(location), setting, allowed_dirs)
+    return await run_in_thread(take, abandon_on_cancel=True, limiter=limiter)
 
 
 def shown(location: str) -> str:

@@ -14,7 +14,7 @@ import anyio
 import msgspec
 import trio
 
-from openapi_mcp_server.aside import OF_ARGUMENTS, OF_CUTS, Aside, is_heavy
+from openapi_mcp_server.aside import OF_ARGUMENTS, OF_CUTS, Aside, is_heavy, run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import Tool
@@ -369,7 +369,7 @@ async def _selection(expression: str) -> Selection:
 async def _import(module: str) -> None:
     """Imports a module that few calls need in a thread: it takes 7 to 30 ms."""
     if module not in sys.modules:
-        await trio.to_thread.run_sync(import_module, module)
+        await run_in_thread(partial(import_module, module))
 
 
 async def _report_progress(token: RequestId, notify: Notify) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
@@ -81,7 +81,8 @@ class Indexing:
 
         async with self._lock:
             if self._index is None:
-                self._index = await run_sync(index.build, self.part, abandon_on_cancel=True, limiter=self._limiter)
+                build = partial(index.build, self.part)
+                self._index = await run_in_thread(build, abandon_on_cancel=True, limiter=self._limiter)
             return self._index
 
 

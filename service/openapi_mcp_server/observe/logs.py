@@ -10,7 +10,6 @@ that is full must not stop the calls.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import select
 import threading
@@ -24,7 +23,9 @@ from typing import Any, Literal
 import msgspec
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
+from openapi_mcp_server.aside import start_thread
 from openapi_mcp_server.observe.record import CallRecord, Observe
+from openapi_mcp_server.observe.writing import FULL_DISK, write_whole
 
 QUEUED_LINES = 10_000
 """Lines that wait to be written, 3 MB or so; more are lost, and the next that is not says how many (`lost_lines`)."""
@@ -157,8 +158,9 @@ class BackgroundHandler(logging.Handler):
         self._queued_lines = queued_lines
         self._queue: SimpleQueue[bytes | threading.Event] = SimpleQueue()
         self._lost = 0
+        self._unwritten = 0  # lines for which the disk had no room, the last one perhaps cut
         self._of_worker: dict[str, int] = {}
-        threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
+        start_thread(self._write_for_ever, "log writer")
 
     def number(self, worker: int) -> None:
         """Has every line say from now on which worker it is of."""
@@ -214,10 +216,21 @@ class BackgroundHandler(logging.Handler):
         time.sleep(WRITE_EVERY_SECONDS)
 
     def _write(self, data: bytes) -> None:
-        left = memoryview(data)
-        with suppress(OSError):  # nobody can read it any more; the calls go on
-            while left:
-                left = left[os.write(self._descriptor, left) :]
+        """The calls go on, whatever becomes of a line."""
+        try:
+            write_whole(self._descriptor, b"\n" + data if self._unwritten else data)
+        except OSError as error:
+            if error.errno in FULL_DISK:  # otherwise nobody can read it any more
+                self._unwritten += data.count(b"\n")
+            return
+        lost, self._unwritten = self._unwritten, 0
+        if lost:
+            self.handle(_missing(lost))
+
+
+def _missing(lines: int) -> logging.LogRecord:
+    fields = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "lost_lines": lines}
+    return logging.makeLogRecord({"msg": "the log could not be written for a while", **fields})
 
 
 def _written(line: str) -> bytes:
@@ -271,11 +284,15 @@ class _TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
-        extra = [f"{name}={_word(str(value))}" for name, value in vars(record).items() if name not in _STANDARD]
-        return _visible(" ".join([super().formatMessage(record), *extra]).replace("\n", "\\n"))
+        return _visible(" ".join([super().formatMessage(record), *details(record)]).replace("\n", "\\n"))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401 - the base class's
         return _visible(super().formatException(ei))
+
+
+def details(record: logging.LogRecord) -> list[str]:
+    """The fields of a line that follow its message, as ``name=value``."""
+    return [f"{name}={_word(str(value))}" for name, value in vars(record).items() if name not in _STANDARD]
 
 
 def _word(value: str) -> str:

@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
-from anyio.to_thread import run_sync
 
 from openapi_mcp_server import aside
 from openapi_mcp_server.bridge.model import ToolCatalog
@@ -228,7 +227,7 @@ def _replacing(
                 metrics.load(catalog)
 
         await gateway.replace(catalog, keys.credentials(catalog).authorize, load)
-        await run_sync(report, config, catalog)
+        await aside.run_in_thread(partial(report, config, catalog))
 
     return replace
 

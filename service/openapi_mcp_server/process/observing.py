@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.observe import logs
@@ -87,7 +88,7 @@ async def traced(config: Config, tally: Tally, metrics: Metrics | None) -> Async
     finally:
         deadline_seconds = TRACE_SECONDS_STDIO if config.transport == "stdio" else TRACE_SECONDS
         with anyio.CancelScope(shield=True):
-            await run_sync(traces.close, deadline_seconds)
+            await run_in_thread(partial(traces.close, deadline_seconds))
         tally.dropped_spans = traces.dropped()
 
 

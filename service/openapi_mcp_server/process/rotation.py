@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.settings.config import Config
@@ -17,6 +17,9 @@ from openapi_mcp_server.upstream.credentials.keyring import Keyring
 LOOK_SECONDS = 0.5
 """Between two looks at the files. One that has changed is read at the next look, when nobody writes it any more: so new
 secrets are used within two seconds (Kubernetes, ECS and Vault's agent replace files by a rename)."""
+AGAIN_SECONDS = 5.0
+"""Between two attempts while a file cannot be used. What was in the way may leave no trace at the file: a permission,
+another file that belongs to it, a process without a descriptor."""
 
 Take = Callable[[Config], None]
 """Takes what has changed in the settings that were read again, or raises ConfigError and keeps what it has."""
@@ -54,23 +57,32 @@ async def rotating(sources: Sources | None, apply: Take, stores_seconds: float) 
 async def follow(sources: Sources, apply: Take, stores_seconds: float) -> None:
     """Reads the settings again when one of their files changes and, if a secret is in a store, every ``stores_seconds``
     (0: never). ``apply`` takes the changes, or raises ConfigError. After such an error, or if they cannot be read, the
-    old ones stay in use."""
+    old ones stay in use, and the new ones are tried again. The same problem is said once."""
     seen = used = sources.known()
     last = anyio.current_time()
+    problem = ""
     while True:
         await anyio.sleep(LOOK_SECONDS)
-        before, seen = seen, await run_sync(sources.looks, abandon_on_cancel=True)
-        is_due = sources.has_stores and 0 < stores_seconds <= anyio.current_time() - last
+        before, seen = seen, await run_in_thread(sources.looks, abandon_on_cancel=True)
+        waited = anyio.current_time() - last
+        is_due = (sources.has_stores and 0 < stores_seconds <= waited) or (problem != "" and waited >= AGAIN_SECONDS)
         if not is_due and (seen == used or seen != before):
             continue
         used, last = seen, anyio.current_time()
-        await _again(sources, apply)
+        said, problem = problem, await _again(sources, apply)
+        if not problem:
+            logger.info("settings were read again: credentials are those of now")
+        elif problem != said:
+            logger.error("settings were not read again, the old ones are used on: %s", problem)
 
 
-async def _again(sources: Sources, apply: Take) -> None:
+async def _again(sources: Sources, apply: Take) -> str:
+    """Returns the problem; empty if there is none."""
     try:
-        apply(await run_sync(sources.load, abandon_on_cancel=True))
+        apply(await run_in_thread(sources.load, may_block=True, abandon_on_cancel=True))
     except ConfigError as error:
-        logger.error("settings were not read again, the old ones are used on: %s", error)  # noqa: TRY400 - no bug
-    else:
-        logger.info("settings were read again: credentials are those of now")
+        return str(error)
+    except Exception:  # what a file of tomorrow has in it must not end what serves with those of today
+        logger.exception("a bug of this server: the settings could not be read again")
+        return "a bug of this server"
+    return ""

@@ -7,7 +7,9 @@ them fails.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -201,13 +203,16 @@ class _Supervisor:
         ours, theirs = socket.socketpair()
         line = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         with theirs:
-            process = await trio.lowlevel.open_process(
-                [sys.executable, *sys.orig_argv[1:]],
-                stdin=subprocess.DEVNULL,
-                env={**self._environ, PLACE: f"{number}:{theirs.fileno()}:{metrics_port}"},
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # a terminal's Ctrl-C is for this process, which passes it on once
-            )
+            try:
+                process = await trio.lowlevel.open_process(
+                    [sys.executable, *sys.orig_argv[1:]],
+                    stdin=subprocess.DEVNULL,
+                    env={**self._environ, PLACE: f"{number}:{theirs.fileno()}:{metrics_port}"},
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,  # a terminal's Ctrl-C is for this process, which passes it on once
+                )
+            except RuntimeError:  # Trio starts it in a thread, and the system gives none
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
         return process, line
 
     async def _hear(self, worker: _Worker, line: trio.SocketStream) -> None:

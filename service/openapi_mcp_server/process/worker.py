@@ -6,12 +6,12 @@ import logging
 import os
 import signal
 import socket
-import threading
 from contextlib import suppress
 from functools import partial
 
 import msgspec
 
+from openapi_mcp_server.aside import start_thread
 from openapi_mcp_server.process import lifecycle
 from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.supervisor import BEAT, READY, WorkerPlace
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 def run(config: Config, place: WorkerPlace, sources: Sources | None = None) -> int:
     """Serves at its port, and tells the supervisor over the line when it is ready. Returns the exit code."""
-    threading.Thread(target=_stop_with, args=(place.line,), name="supervisor's end", daemon=True).start()
+    start_thread(partial(_stop_with, place.line), "supervisor's end")
     mine = msgspec.structs.replace(
         config,
         worker=place.number,

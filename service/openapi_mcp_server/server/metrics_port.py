@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.server import fields, ports
 from openapi_mcp_server.server.app import PROBES, Readiness, answer, answer_other_method
 from openapi_mcp_server.server.asgi import Receive, Scope, Send
@@ -67,7 +67,7 @@ def in_thread(metrics: Metrics) -> MetricsPage:
     one = anyio.CapacityLimiter(1)
 
     async def page(*, open_metrics: bool) -> bytes:
-        return await run_sync(metrics.page(open_metrics=open_metrics), limiter=one)
+        return await run_in_thread(metrics.page(open_metrics=open_metrics), limiter=one)
 
     return page
 
@@ -117,7 +117,7 @@ class MetricsApp:
         page = await self._page(open_metrics=open_metrics)
         headers = [(b"content-type", OPEN_METRICS if open_metrics else TEXT)]
         if fields.media_ranges(asked.get(b"accept-encoding", b"")).get(b"gzip", False):
-            page = await run_sync(gzip.compress, page, GZIP_LEVEL, limiter=self._one)
+            page = await run_in_thread(partial(gzip.compress, page, GZIP_LEVEL), limiter=self._one)
             headers.append((b"content-encoding", b"gzip"))
         headers.append((b"content-length", b"%d" % len(page)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})

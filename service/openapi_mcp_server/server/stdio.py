@@ -21,13 +21,14 @@ from typing import Self
 
 import anyio
 import trio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.errors import NoRoom
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR, Pieces, size
 from openapi_mcp_server.memory import FREE, SMALL_BYTES, Budget, Hold
+from openapi_mcp_server.observe.writing import write_whole
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import slices
 
@@ -187,7 +188,8 @@ def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
             await trio.lowlevel.wait_readable(descriptor)
             with suppress(BlockingIOError):  # another process that reads this pipe was faster
                 return take()
-        return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
+        take_some = partial(os.read, descriptor, CHUNK_BYTES)
+        return await run_in_thread(take_some, may_block=True, abandon_on_cancel=True, limiter=limiter)
 
     async def read_if_possible() -> bytes:
         try:
@@ -270,20 +272,19 @@ class _Output:
                 try:
                     await trio.lowlevel.checkpoint_if_cancelled()  # then the thread starts, and closes its descriptor
                     own = os.dup(self._descriptor)
-                    await run_sync(_write_whole, own, line, abandon_on_cancel=True, limiter=limiter)
+                    write = partial(_write_all, own, line)
+                    await run_in_thread(write, may_block=True, abandon_on_cancel=True, limiter=limiter)
                 except OSError:
                     self._closed()
             self._waiting -= 1
             hold.close()
 
 
-def _write_whole(descriptor: int, message: Pieces) -> None:
+def _write_all(descriptor: int, message: Pieces) -> None:
     """Closes the descriptor, which is the thread's own. A thread that was abandoned goes on as soon as it can, and the
     number of another's descriptor could belong to another file by then."""
     try:
         for part in slices(message):
-            view = memoryview(part)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_whole(descriptor, part)
     finally:
         os.close(descriptor)

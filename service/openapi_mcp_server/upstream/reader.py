@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import h11
 import trio
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.table import is_stream
 from openapi_mcp_server.errors import BadResponse
@@ -75,7 +76,7 @@ class AnswerReader:
             status=self.status,
             reason=self._reason.decode("latin-1"),
             headers=self._headers,
-            body=await trio.to_thread.run_sync(self._joined, limiter=joining) if is_large else b"".join(self._pieces),
+            body=await run_in_thread(self._joined, limiter=joining) if is_large else b"".join(self._pieces),
             cut=self.cut,
         )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,6 +14,8 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.ways import WayOut
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.sockets import Dialler
+
+_OPEN_FILES = "/proc/self/fd"
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,19 +52,35 @@ def _context(out: WayOut) -> ssl.SSLContext:
 
 
 def _with_certificate(context: ssl.SSLContext, out: WayOut) -> ssl.SSLContext:
-    """Temporary files of certificates, since OpenSSL reads them only from files."""
-    import tempfile  # noqa: PLC0415 - for those who have one
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "both.pem")
-        file.touch(mode=0o600)
-        file.write_text(f"{out.certificate}\n{out.key}\n", "utf-8")
-        try:
-            context.load_cert_chain(file, password=_no_password)
-        except (ssl.SSLError, ValueError):
-            problem = "certificate and key (AUTH_CLIENT_KEY) cannot be used: PEM, not encrypted, and of each other"
-            raise ConfigError("AUTH_CLIENT_CERTIFICATE", problem) from None
+    """Raises ConfigError."""
+    try:
+        with _as_file(f"{out.certificate}\n{out.key}\n".encode()) as path:
+            context.load_cert_chain(path, password=_no_password)
+    except (ssl.SSLError, ValueError):
+        problem = "certificate and key (AUTH_CLIENT_KEY) cannot be used: PEM, not encrypted, and of each other"
+        raise ConfigError("AUTH_CLIENT_CERTIFICATE", problem) from None
+    except OSError as error:
+        problem = f"no temporary file can be made for OpenSSL, which reads it only from one: {error.strerror}"
+        raise ConfigError("AUTH_CLIENT_CERTIFICATE", problem) from None
     return context
+
+
+@contextmanager
+def _as_file(data: bytes) -> Iterator[str]:
+    """The path of a file with this in it. Linux has such in memory alone: no key lies on a disk, and the file system
+    may be read-only, as that of a container is."""
+    if hasattr(os, "memfd_create") and Path(_OPEN_FILES).is_dir():
+        with open(os.memfd_create("certificate"), "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(data)
+            file.flush()
+            yield f"{_OPEN_FILES}/{file.fileno()}"
+        return
+    import tempfile  # noqa: PLC0415 - for those who have no better
+
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        yield file.name
 
 
 def _no_password() -> str:

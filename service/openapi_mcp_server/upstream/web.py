@@ -13,9 +13,9 @@ from typing import Any
 import anyio
 import httpcore2
 import httpx2
-from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import BadResponse, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.upstream import http11
@@ -47,7 +47,7 @@ async def fetch(
     try:
         with anyio.fail_after(seconds):
             if tls is None and request.origin.scheme == "https":
-                tls = await run_sync(ssl.create_default_context)  # 20 ms and more, for which no call should wait
+                tls = await run_in_thread(ssl.create_default_context)  # 20 ms and more, for which no call should wait
             return await _followed(request, _Transport(dialler, tls), most_bytes)
     except TimeoutError:
         raise Timeout(f"no whole answer from {place} within {within}", outcome_unknown=True, transient=True) from None

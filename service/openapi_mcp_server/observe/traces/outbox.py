@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from openapi_mcp_server.aside import start_thread
+
 QUEUED_CALLS = 4096
 """The most calls whose spans may wait: 12 MB or so, and what a busy worker answers in two seconds. Those of further
 calls are dropped."""
@@ -68,8 +70,7 @@ class Outbox:
         self._is_failing = False
         self._filled = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"spans to {exporter.name}", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, f"spans to {exporter.name}")
 
     @property
     def name(self) -> str:

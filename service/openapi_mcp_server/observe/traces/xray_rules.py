@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from openapi_mcp_server.aside import start_thread
 from openapi_mcp_server.observe.traces.sampling import SamplingRule, Statistics, Target, XRayRules
 from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 from openapi_mcp_server.settings.tracing import DaemonAddress
@@ -62,10 +63,9 @@ class RulePoller:
         self._asked = float("-inf")  # when the rules were last had; monotonic
         self._is_failing = False
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampling rules", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        start_thread(self._run, "sampling rules")
 
     def stop(self) -> None:
         """Does not wait: an answer that is still to come is of no use to anybody."""

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import anyio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal, Rule
 from openapi_mcp_server.server.principals.guard import CannotVerify, InvalidToken
 from openapi_mcp_server.server.principals.recent import Recent
@@ -72,7 +73,7 @@ class StaticTokens:
     async def _tried(self, token: bytes, digest: bytes) -> Principal:
         await anyio.sleep_until(self._rests_until)
         began = anyio.current_time()
-        found = await run_sync(self._match, token)
+        found = await run_in_thread(partial(self._match, token))
         if found is None:
             now = anyio.current_time()
             self._rests_until = now + REST * (now - began)

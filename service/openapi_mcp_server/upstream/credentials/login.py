@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
-from anyio.to_thread import run_sync
 
-from openapi_mcp_server.aside import is_heavy
+from openapi_mcp_server.aside import is_heavy, run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.bridge.results.echoes import concealed
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
@@ -62,7 +61,7 @@ async def made_of_body(request: HttpRequest, make: Callable[[], Made]) -> Made:
     ms, without the interpreter's lock."""
     if not is_heavy(len(request.body or b"")):
         return make()
-    return await run_sync(make, abandon_on_cancel=True)
+    return await run_in_thread(make, abandon_on_cancel=True)
 
 
 class UrlRule(Protocol):

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import anyio
-from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import run_in_thread
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.upstream.credentials.aws import addresses
@@ -167,7 +167,7 @@ class KeyChain:
 async def _text_of(path: str, setting: str) -> str:
     """The text of a file, which is read each time: the platform replaces it."""
     try:
-        return (await run_sync(partial(Path(path).read_text, "utf-8"))).strip()
+        return (await run_in_thread(partial(Path(path).read_text, "utf-8"))).strip()
     except (OSError, ValueError) as error:
         raise CredentialError(f"{setting}: cannot read {path}: {getattr(error, 'strerror', 'not UTF-8')}") from None
 
