@@ -58,7 +58,6 @@ NOT_GIVEN = frozenset(
         "bridge.parameters.percent.reserved(kept)",  # characters that we name
         "bridge.schemas.weight._size(pattern)",  # jsonschema-rs compiles these, within their limits
         "openapi.json_schema.is_pattern(pattern)",
-        "openapi.references.bundle._referred(home)",  # names that we make
         "openapi.text.json_path._compiled(pattern)",  # of an overlay of the operator's
     }
 )

@@ -14,7 +14,6 @@ from openapi_mcp_server.bridge.bodies.writers import Bodies
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_json, row
 from openapi_mcp_server.bridge.media.types import is_media_type
-from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.mock import synthesis
@@ -42,9 +41,12 @@ _OF_RANGES = {
 
 
 class Answer(NamedTuple):
+    """``allow``: the methods that there are instead, for 405 (RFC 9110 section 15.5.6)."""
+
     status: int
     content_type: str = ""
     body: bytes = b""
+    allow: str = ""
 
 
 class Answers:
@@ -78,7 +80,7 @@ class Answers:
         for name in queue:  # grows while it is walked
             if name not in found:
                 if name not in self._decoded:
-                    self._decoded[name] = decode(self._schemas[name].json)
+                    self._decoded[name] = synthesis.decode(self._schemas[name].json)
                 found[name] = self._decoded[name]
                 queue += self._schemas[name].refs
         return found
@@ -127,7 +129,7 @@ class Answers:
         """The example if the schema takes it, else a value made from the schema."""
         if media.schema is None:
             return "text" if example is _NOTHING else example
-        schema, definitions = decode(media.schema.json), self.definitions(media)
+        schema, definitions = synthesis.decode(media.schema.json), self.definitions(media)
         if example is not _NOTHING and synthesis.fits(schema, definitions, example):
             return example
         return synthesis.value(schema, definitions, seed=self._seed)
@@ -148,7 +150,7 @@ class Answers:
 
     @cached_property
     def _root(self) -> object:
-        return decode(self._document.json)
+        return synthesis.decode(self._document.json)
 
 
 def problem(status: int, detail: str) -> Answer:

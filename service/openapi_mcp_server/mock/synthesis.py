@@ -13,12 +13,17 @@ from decimal import Decimal
 from itertools import chain, islice, product
 from typing import Any
 
-from openapi_mcp_server.bridge.schemas.edits import encode
+import msgspec
+
 from openapi_mcp_server.mock import levels, patterns
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.json_schema import Validator, compiled
 from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.keywords import SELECTING
+
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""As `bridge.schemas.edits` has them: `scripts/loadgen` makes values without the bridge."""
 
 ENOUGH = 2_000
 """Values in one call after which nothing optional is added."""
