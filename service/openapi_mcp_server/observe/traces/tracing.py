@@ -34,6 +34,7 @@ from openapi_mcp_server.settings.tracing import Tracing
 
 UNTRACED_METHODS = frozenset({"ping"})
 """Say nothing of what the server does, and would take the place of what does among those that are sampled."""
+PORT_DIGITS = 5
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _FINE, _FAILED = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
@@ -166,9 +167,11 @@ class _Recorded:
         self.trace_id = f"{own.trace_id:032x}"
 
     def sending(self, request: HttpRequest, tool: Tool) -> HttpRequest:
-        self._tool = tool
-        self._sent = time.time_ns()
-        self._upstream = self._own._replace(span_id=random.getrandbits(64))
+        """All that is sent for a call is of one span, also what is sent again with fresh credentials."""
+        if self._tool is None:
+            self._tool = tool
+            self._sent = time.time_ns()
+            self._upstream = self._own._replace(span_id=random.getrandbits(64))
         return propagation.passed_on(request, self._upstream, self._tracer.propagators)
 
     def end(self, record: CallRecord) -> None:
@@ -239,7 +242,7 @@ def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dic
     elif record.method == "prompts/get" and record.outcome == "ok":  # else it is a name that the client made up
         attributes["gen_ai.prompt.name"] = call.name
     if carrier.path:
-        attributes |= {"http.request.method": "POST", "server.address": carrier.host, "url.path": carrier.path}
+        attributes |= {"http.request.method": "POST", **_server(carrier.host), "url.path": carrier.path}
         if record.outcome != "cancelled":  # else nobody was there to be answered
             attributes["http.response.status_code"] = 202 if record.transport == "sse" else 200
     if record.error_type:
@@ -247,6 +250,13 @@ def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dic
     if record.outcome in {"protocol_error", "internal_error"}:
         attributes["rpc.response.status_code"] = record.error
     return attributes
+
+
+def _server(host: str) -> dict[str, str | int]:
+    """The name and the port of a Host header."""
+    name, _, port = host.rpartition(":")
+    is_port = len(port) <= PORT_DIGITS and port.isascii() and port.isdigit()
+    return {"server.address": name, "server.port": int(port)} if is_port else {"server.address": host}
 
 
 def _upstream_attributes(record: CallRecord, tool: Tool) -> dict[str, Any]:

@@ -38,7 +38,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w\s.:/%&#=+\\\-@]")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_]")
 _NOT_SEARCHED = ("jsonrpc_request_id",)
 """Told as metadata: X-Ray indexes annotations, 50 of a trace."""
-_IN_HTTP = frozenset({"http.request.method", "server.address", "url.path", "http.response.status_code"})
+_IN_HTTP = frozenset({"http.request.method", "server.address", "server.port", "url.path", "http.response.status_code"})
 """X-Ray has a place of its own for them, and finds traces by it."""
 
 Document = dict[str, Any]
@@ -116,7 +116,8 @@ def document(spans: CallSpans, same: Document, resource: msgspec.Raw) -> Documen
     if request.parent is not None:
         whole["parent_id"] = f"{request.parent.span_id:016x}"
     if "url.path" in attributes:
-        whole["http"] = _http(attributes, f"http://{attributes['server.address']}{attributes['url.path']}")
+        port = f":{attributes['server.port']}" if "server.port" in attributes else ""
+        whole["http"] = _http(attributes, f"http://{attributes['server.address']}{port}{attributes['url.path']}")
     annotations = {_key(name): _shortened(value) for name, value in attributes.items() if name not in _IN_HTTP}
     told = {name: annotations.pop(name) for name in _NOT_SEARCHED if name in annotations}
     whole["annotations"] = annotations
