@@ -1,7 +1,7 @@
 // What the process does now, by its own numbers.
 import { useEffect, useState } from "preact/hooks";
 import { Bar } from "./cost.jsx";
-import { health as ask } from "./server.js";
+import { health as ask, NEEDED } from "./server.js";
 import { compact, duration, number, plural, seconds, shown } from "./text.js";
 import { Chip, Problem } from "./ui.jsx";
 
@@ -19,6 +19,7 @@ export function Health() {
         } catch (error) {
           if (stop.signal.aborted) return;
           set((before) => ({ ...before, error }));
+          if (error.message === NEEDED) return; // nobody wants to be asked again every two seconds
         }
       }
       timer = setTimeout(look, EVERY);

@@ -6,7 +6,8 @@ import { Documents } from "./documents.jsx";
 import { Health } from "./health.jsx";
 import { ToolList } from "./list.jsx";
 import { Overview } from "./overview.jsx";
-import { catalog as fetchCatalog, onTokenNeeded, report } from "./server.js";
+import { keepFocus } from "./focus.js";
+import { catalog as fetchCatalog, NEEDED, onTokenNeeded, report } from "./server.js";
 import { shown } from "./text.js";
 import { ToolPage } from "./tool.jsx";
 import { Problem, useAsync } from "./ui.jsx";
@@ -60,7 +61,7 @@ function TokenDialog({ onGiven }) {
     onGiven();
     wait.give(text.trim());
   };
-  const closed = () => { if (box.current.returnValue !== "given") wait?.refuse(new Error("a token is needed; reload the page to give one")); box.current.returnValue = ""; };
+  const closed = () => { if (box.current.returnValue !== "given") wait?.refuse(new Error(NEEDED)); box.current.returnValue = ""; };
   return (
     <dialog ref={box} onClose={closed} aria-labelledby="token-title">
       <form onSubmit={submit}>
@@ -91,9 +92,9 @@ function App() {
     return () => removeEventListener("keydown", keys);
   }, []);
   const title = catalog && shown(catalog.apis.length === 1 ? catalog.apis[0].title || catalog.apis[0].name : catalog.name, 80);
-  useEffect(() => { if (title) document.title = `${title} · tools`; }, [title]);
   const name = /^#\/tool\/([\w-]{1,64})$/.exec(route)?.[1];
-  const current = name ? "#/" : VIEWS.find(([hash]) => hash === route)?.[0] ?? "#/";
+  const [current, view] = VIEWS.find(([hash]) => hash === route && !name) ?? VIEWS[0];
+  useEffect(() => { if (title) document.title = `${name ?? view} · ${title}`; }, [title, name, view]); // as the browser's history lists it
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>Skip to the content</a>
@@ -130,4 +131,6 @@ function View({ current, name, catalog, filter, setFilter, secured }) {
   }
 }
 
-render(<App />, document.getElementById("app"));
+const app = document.getElementById("app");
+keepFocus(app);
+render(<App />, app);

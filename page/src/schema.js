@@ -73,11 +73,52 @@ function kind(schema, types) {
 
 export const choices = (schema) => (Array.isArray(schema.enum) ? schema.enum : [schema.const]).filter((value) => value !== null);
 
+/** [name, value] of the members that can have one value only, such as the name of a variant. */
+function fixed(schema, root) {
+  const members = Object.entries(schema.properties ?? {}).slice(0, STEPS).map(([name, each]) => [name, read(each, root)]);
+  return members.filter(([, as]) => as.kind === "enum" && !as.nullable && choices(as.schema).length === 1).map(([name, as]) => [name, choices(as.schema)[0]]);
+}
+
+/** What a form is called: by its title, by its name in the document, or by what is fixed in it. */
+export function titled(given, root, otherwise) {
+  const { schema } = read(given, root);
+  return schema.title ?? given?.$ref?.split?.("/").pop() ?? fixed(schema, root).map(([, value]) => value).find((value) => typeof value === "string") ?? otherwise;
+}
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+/** How much a value looks like one of a schema's; 0: not at all. */
+function likeness(given, value, root, steps = 3) {
+  const { kind: what, schema, choices: several } = read(given, root);
+  switch (what) {
+    case "enum": return choices(schema).includes(value) ? 2 : 0;
+    case "boolean": return Number(typeof value === "boolean");
+    case "number": return Number(typeof value === "number" || /^-?\d/.test(value));
+    case "array": return Number(Array.isArray(value));
+    case "text": case "file": return Number(typeof value === "string");
+    case "choice": return steps ? Math.max(0, ...several.slice(0, STEPS).map((each) => likeness(each, value, root, steps - 1))) : 0;
+    case "object": case "map": {
+      const known = isObject(value) ? Object.entries(schema.properties ?? {}).filter(([name]) => Object.hasOwn(value, name)) : [];
+      const differs = fixed(schema, root).some(([name, only]) => isObject(value) && Object.hasOwn(value, name) && value[name] !== only);
+      return isObject(value) && !differs ? 1 + known.length : 0;
+    }
+    default: return 0.5;
+  }
+}
+
+/** Which of several forms a value has; -1 where there is none. */
+export function form(several, value, root) {
+  if (value === undefined || value === null) return -1;
+  const alike = several.map((each) => likeness(each, value, root));
+  return alike.indexOf(Math.max(...alike));
+}
+
 /** The value that a new element begins with. */
 export function initial(given, root) {
   const { kind: what, schema } = read(given, root);
   switch (what) {
-    case "object": case "map": return {};
+    case "object": return Object.fromEntries(fixed(schema, root).filter(([name]) => schema.required?.includes?.(name)));
+    case "map": return {};
     case "array": return [];
     case "boolean": return false;
     case "enum": return choices(schema)[0];
