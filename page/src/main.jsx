@@ -99,7 +99,7 @@ function App() {
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>Skip to the content</a>
       <header class="top">
-        <a class="brand" href="#/"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M9 8c-3 2-3 14 0 16M23 8c3 2 3 14 0 16M13 16h6m-3-3v6" /></svg><span>{title ?? "OpenAPI tools"}</span></a>
+        <h1><a class="brand" href="#/"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M9 8c-3 2-3 14 0 16M23 8c3 2 3 14 0 16M13 16h6m-3-3v6" /></svg><span>{title ?? "OpenAPI tools"}</span></a></h1>
         <nav aria-label="Views">{VIEWS.map(([hash, label]) => <a href={hash} aria-current={hash === current ? "page" : undefined}>{hash === "#/documents" && catalog?.apis.length > 1 ? "Documents" : label}</a>)}</nav>
         <button type="button" class="theme" onClick={nextTheme} aria-label={`Colours: ${theme}. Change`} title={`Colours: ${theme}`}><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="8" /><path d="M12 4a8 8 0 0 1 0 16z" /></svg><span>{theme}</span></button>
       </header>

@@ -79,6 +79,6 @@ function Long({ text }) {
     }
   }, [text]);
   if (json !== undefined) return <Json text={json} label="Text content" />;
-  return <Cut text={text}>{(part) => <pre class="text" tabIndex={0} aria-label="Text content">{part}</pre>}</Cut>;
+  return <Cut text={text}>{(part) => <pre class="text" role="group" tabIndex={0} aria-label="Text content">{part}</pre>}</Cut>;
 }
 

@@ -34,7 +34,7 @@ function Copy({ text, of }) {
 }
 
 export const Code = ({ text, copied = text, label }) => (
-  <div class="code"><pre tabIndex={0} aria-label={label}>{text}</pre><Copy text={copied} of={label} /></div>
+  <div class="code"><pre role="group" tabIndex={0} aria-label={label}>{text}</pre><Copy text={copied} of={label} /></div>
 );
 
 const SHOWN = 200_000; // characters of one text, until somebody asks for more
@@ -65,7 +65,7 @@ function Coloured({ text, label }) {
     }
     parts.push(text.slice(last));
   }
-  return <pre class="json" tabIndex={0} aria-label={label}>{parts.length ? parts : text}</pre>;
+  return <pre class="json" role="group" tabIndex={0} aria-label={label}>{parts.length ? parts : text}</pre>;
 }
 
 /** One of several views; arrow keys move between them (ARIA Authoring Practices, Tabs). */
