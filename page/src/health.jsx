@@ -89,7 +89,7 @@ function Calls({ of }) {
 const Card = ({ title, value, tone = "", children }) => <li class={`card ${tone}`}><strong>{value}</strong> <span>{title}</span><small>{children}</small></li>;
 
 function Series({ of }) {
-  const most = Math.max(1, ...of.series.map((one) => one.calls));
+  const most = Math.max(0, ...of.series.map((one) => one.calls));
   const width = 600 / of.series_seconds;
   return (
     <>

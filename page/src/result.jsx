@@ -48,7 +48,7 @@ function Content({ content }) {
   return (
     <figure>
       {PICTURES.test(type) && <img src={`data:${type};base64,${data}`} alt="The picture that the tool answered" />}
-      {SOUNDS.test(type) && <audio controls src={`data:${type};base64,${data}`} />}
+      {SOUNDS.test(type) && <audio controls aria-label="The sound that the tool answered" src={`data:${type};base64,${data}`} />}
       <figcaption>{shown(type, 80)} · {bytes(Math.floor((data.length * 3) / 4))} <Download data={data} type={type} name={String(resource.uri ?? "").split("/").pop()} /></figcaption>
     </figure>
   );

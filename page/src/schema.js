@@ -1,4 +1,6 @@
 // A schema as a form needs it. Documents are strangers': every walk is bounded, and nothing throws.
+import { shown } from "./text.js";
+
 const STEPS = 20;
 const FUEL = 200; // schemas that are looked into for one field; a document may refer to itself
 
@@ -128,6 +130,16 @@ export function initial(given, root) {
   }
 }
 
+/** [kinds, a word of JSON Schema, how it is told] */
+const LIMITS = [
+  [["number"], "minimum", (least) => `≥ ${least}`], [["number"], "exclusiveMinimum", (below) => `> ${below}`],
+  [["number"], "maximum", (most) => `≤ ${most}`], [["number"], "exclusiveMaximum", (above) => `< ${above}`],
+  [["number"], "multipleOf", (step) => `a multiple of ${step}`],
+  [["text"], "minLength", (least) => `≥ ${least} characters`], [["text"], "maxLength", (most) => `≤ ${most} characters`],
+  [["text"], "pattern", (pattern) => `like ${pattern}`],
+  [["array"], "minItems", (least) => `≥ ${least} items`], [["array"], "maxItems", (most) => `≤ ${most} items`],
+];
+
 /** In a few words, beside a name. */
 export function summary(given, root) {
   const { kind: what, schema, nullable, integer, choices: several } = read(given, root);
@@ -135,10 +147,6 @@ export function summary(given, root) {
     number: integer ? "integer" : "number", text: schema.format ? String(schema.format) : "string", any: Array.isArray(schema.type) ? schema.type.join(" | ") : "any JSON",
     map: "object", choice: `one of ${several?.length} forms`, array: "list", enum: `one of ${choices(schema).length}`,
   };
-  const limits = [];
-  if (schema.minimum !== undefined) limits.push(`≥ ${schema.minimum}`);
-  if (schema.maximum !== undefined) limits.push(`≤ ${schema.maximum}`);
-  if (schema.maxLength !== undefined && what === "text") limits.push(`≤ ${schema.maxLength} characters`);
-  if (schema.maxItems !== undefined && what === "array") limits.push(`≤ ${schema.maxItems} items`);
-  return [words[what] ?? what, nullable && "or null", ...limits].filter(Boolean).join(" ");
+  const limits = LIMITS.filter(([kinds, word]) => kinds.includes(what) && schema[word] !== undefined).map(([, word, says]) => says(shown(schema[word], 60)));
+  return [shown(words[what] ?? what, 60), nullable && "or null", limits.join(", ")].filter(Boolean).join(" ");
 }

@@ -50,6 +50,21 @@ def site(tmp_path_factory) -> Iterator[str]:
             yield str(server.url.removesuffix("mcp"))
 
 
+@pytest.fixture(scope="module")
+def visitor(chromium) -> Iterator[Page]:
+    with opened_at(chromium, "about:blank") as page:
+        yield page
+
+
+@pytest.fixture
+def page(visitor, site) -> Page:
+    """A page at the tool that remembers nothing of the test before."""
+    visitor.goto("about:blank")
+    visitor.goto(f"{site}#/tool/echo")
+    visitor.get_by_label("option01").wait_for()
+    return visitor
+
+
 def pressed(page: Page, name: str) -> None:
     button = page.get_by_role("button", name=name)
     button.focus()
@@ -98,18 +113,21 @@ GONE: tuple[tuple[Callable[[Page], None], str, str], ...] = (
 
 
 @pytest.mark.parametrize(("before", "button", "after"), GONE, ids=[button for _, button, _ in GONE])
-def test_a_button_that_goes_away_when_it_is_pressed_leaves_the_focus_beside_it(chromium, site, before, button, after):
+def test_a_button_that_goes_away_when_it_is_pressed_leaves_the_focus_beside_it(page, before, button, after):
+    before(page)
+    pressed(page, button)
+    page.wait_for_function("document.activeElement !== document.body")
+    assert focused(page).startswith(after)
+
+
+def answered_by(page: Page, answer: Callable[[Any], object]) -> None:
+    """Has calls of tools answered so, in place of the server."""
+    page.route("**/mcp", lambda route: answer(route) if "tools/call" in route.request.post_data else route.continue_())
+
+
+def test_a_call_is_made_and_given_up_by_keyboard_without_losing_the_place(chromium, site):
     with opened_at(chromium, f"{site}#/tool/echo") as page:
-        page.get_by_label("option01").wait_for()
-        before(page)
-        pressed(page, button)
-        page.wait_for_function("document.activeElement !== document.body")
-        assert focused(page).startswith(after)
-
-
-def test_a_call_is_made_and_given_up_by_keyboard_without_losing_the_place(chromium, demo):
-    with opened_at(chromium, f"{demo}#/tool/waitSlowly") as page:
-        page.get_by_label("seconds").fill("40")
+        answered_by(page, lambda _: None)
         pressed(page, "Call")
         assert focused(page) == "Calling…"
         pressed(page, "Cancel")
@@ -139,22 +157,18 @@ def test_every_view_has_a_title_of_its_own_for_the_history_of_the_browser(chromi
         expect(page.get_by_role("heading", name="echo", exact=True)).to_be_visible()
 
 
-def test_how_a_call_ended_is_said_in_a_few_words(chromium, site, demo):
-    with opened_at(chromium, f"{site}#/tool/echo") as page:
-        page.get_by_role("group", name="needed").get_by_role("textbox").fill("x")
-        press_call(page)
-        expect(page.get_by_role("status").filter(has_text="Result, after")).to_have_count(1)
-        assert page.locator(".result[aria-live], .result [aria-live]").count() == 0
-    with opened_at(chromium, f"{demo}#/tool/getPet") as page:
-        page.get_by_label("petId").fill("4711")
-        press_call(page)
-        expect(page.get_by_role("status").filter(has_text="The tool reports an error, after")).to_have_count(1)
+def test_how_a_call_ended_is_said_in_a_few_words(page):
+    press_call(page)
+    expect(page.get_by_role("status").filter(has_text="The tool reports an error, after")).to_have_count(1)
+    page.get_by_role("group", name="needed").get_by_role("textbox").fill("x")
+    press_call(page)
+    expect(page.get_by_role("status").filter(has_text="Result, after")).to_have_count(1)
+    assert page.locator(".result[aria-live], .result [aria-live]").count() == 0
 
 
-def test_a_group_says_to_a_screen_reader_that_it_is_required_and_what_it_is(chromium, site):
-    with opened_at(chromium, f"{site}#/tool/echo") as page:
-        needed = page.get_by_role("group", name="needed required object")
-        expect(needed).to_have_accessible_description("What it is.")
+def test_a_group_says_to_a_screen_reader_that_it_is_required_and_what_it_is(page):
+    needed = page.get_by_role("group", name="needed required object")
+    expect(needed).to_have_accessible_description("What it is.")
 
 
 @pytest.mark.parametrize("clipboard", ["the browser's", "none"])
@@ -195,10 +209,7 @@ LARGE = 300_000
 def test_a_large_answer_is_shown_by_its_beginning_in_every_form(chromium, site):
     reply = {"jsonrpc": "2.0", "id": 1, "result": {"content": [], "structuredContent": {"all": [1] * LARGE}}}
     with opened_at(chromium, f"{site}#/tool/echo") as page:
-        page.route(
-            "**/mcp",
-            lambda route: route.fulfill(json=reply) if "tools/call" in route.request.post_data else route.continue_(),
-        )
+        answered_by(page, lambda route: route.fulfill(json=reply))
         press_call(page)
         for tab in ("Structure", "JSON-RPC answer"):
             page.get_by_role("tab", name=tab).click()
