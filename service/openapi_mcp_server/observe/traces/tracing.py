@@ -194,7 +194,7 @@ class _Recorded:
             attributes=attributes,
             links=self._links(),
             kind=SpanKind.SERVER,
-            status=_FAILED if "error.type" in attributes else _FINE,
+            status=_status(record),
             start_time=self._began,
             end_time=self._began + int(record.seconds * 1e9),
             instrumentation_scope=self._tracer.scope,
@@ -223,6 +223,13 @@ class _Recorded:
             end_time=self._sent + int(record.upstream_seconds * 1e9),
             instrumentation_scope=self._tracer.scope,
         )
+
+
+def _status(record: CallRecord) -> Status:
+    """With the kind of a tool's error, which ``error.type`` does not tell."""
+    if record.outcome == "ok":
+        return _FINE
+    return Status(StatusCode.ERROR, record.error) if record.outcome == "tool_error" and record.error else _FAILED
 
 
 def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dict[str, Any]:
