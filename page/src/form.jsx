@@ -84,7 +84,7 @@ const Selected = ({ id, all, value, required, onChange, about, texts = all.map((
     {texts.map((text, index) => <option value={index}>{shown(text, 120)}</option>)}
   </select>
 );
-const Enum = (props) => <Selected {...props} all={choices(props.as.schema).slice(0, 500)} />;
+const Enum = (props) => <Selected {...props} all={choices(props.as.schema)} />; // a list tells long ones in words
 const Bool = (props) => <Selected {...props} all={[true, false]} />;
 
 const FILE = /^data:[^,;]{0,200};name=([^,;]{0,400});base64,/;
