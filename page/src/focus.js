@@ -1,7 +1,8 @@
 // Keeps the focus near when the element that had it goes away: a button that was pressed, an item that was removed.
 const REACHED = "a[href], button, input, select, textarea, summary, [tabindex='0']";
 
-const reached = (box) => [...box.querySelectorAll(REACHED)].filter((each) => each.tabIndex >= 0 && !each.disabled && each.checkVisibility());
+const seen = (box, selector) => [...box.querySelectorAll(selector)].filter((each) => each.checkVisibility());
+const reached = (box) => seen(box, REACHED).filter((each) => each.tabIndex >= 0 && !each.disabled);
 
 /** Without this, browsers put the focus on the page, so a keyboard begins at its top and a screen reader is lost. */
 export function keepFocus(app) {
@@ -16,8 +17,8 @@ export function keepFocus(app) {
     if (!last || last.target.isConnected || document.activeElement !== document.body) return;
     const [box, place] = last.way.find(([each]) => each.isConnected && each.checkVisibility()) ?? [document.getElementById("main"), 0];
     last = null;
-    const others = box.matches("main, .detail") ? [] : reached(box); // of a whole view that was replaced, the heading
-    const next = others[Math.min(Math.max(place, 0), others.length - 1)] ?? box.querySelector("h2") ?? box;
+    const others = box.matches("main, .split, .detail") ? [] : reached(box); // of a whole view that was replaced, the heading
+    const next = others[Math.min(Math.max(place, 0), others.length - 1)] ?? seen(box, "h2")[0] ?? box;
     if (!next.matches(REACHED) && !next.hasAttribute("tabindex")) next.setAttribute("tabindex", "-1");
     next.focus();
   }).observe(app, { childList: true, subtree: true });

@@ -141,6 +141,14 @@ def test_a_view_that_is_left_by_a_link_in_it_hands_the_focus_to_the_next_ones_he
         expect(page.get_by_role("heading", name="What the list costs a model")).to_be_focused()
 
 
+def test_on_a_telephone_the_way_back_to_the_list_leads_to_it_for_a_keyboard_too(chromium, site):
+    with opened_at(chromium, f"{site}#/tool/echo", viewport={"width": 360, "height": 640}) as page:
+        page.get_by_role("link", name="All tools").press("Enter")
+        expect(page.locator(".split")).to_be_focused()  # no field, which would open a keyboard on the screen
+        page.keyboard.press("Tab")
+        expect(page.get_by_label("Search tools")).to_be_focused()
+
+
 def test_every_view_has_a_title_of_its_own_for_the_history_of_the_browser(chromium, site):
     with opened_at(chromium, site) as page:
         for view, title in {
