@@ -198,6 +198,19 @@ def test_what_is_copied_is_said_to_be_and_is_there_also_where_the_page_is_not_se
         }
 
 
+@pytest.mark.parametrize(("host", "is_told"), [("shop.example", True), ("localhost", False), ("127.0.0.9", False)])
+def test_what_claude_desktop_starts_is_told_to_take_plain_http_beyond_this_machine(chromium, site, host, is_told):
+    """mcp-remote refuses it without --allow-http."""
+    with opened_at(chromium, "about:blank") as page:
+        there = f"http://{host}/"
+        page.route(
+            f"{there}**", lambda route: route.fulfill(response=route.fetch(url=route.request.url.replace(there, site)))
+        )
+        page.goto(f"{there}#/connect")
+        argv = json.loads(page.get_by_label("For Claude Desktop", exact=True).inner_text())["mcpServers"]["api"]["args"]
+        assert argv == ["-y", "mcp-remote", f"{there}mcp", *["--allow-http"] * is_told]
+
+
 def test_who_will_give_no_token_is_not_asked_again_and_again(chromium, site):
     asked: list[str] = []
     with opened_at(chromium, "about:blank") as page:
