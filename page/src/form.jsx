@@ -63,13 +63,21 @@ function Field({ name, given, root, value, required, onChange, depth, extra, unm
   );
 }
 
-// A line loses the ends of lines that are pasted into it.
+/** Takes what is pasted as it is: a field of one line would lose the ends of lines, so it then becomes one of several. */
+const pasted = (onChange) => (event) => {
+  const { value, selectionStart, selectionEnd } = event.currentTarget;
+  const text = event.clipboardData.getData("text/plain").replaceAll("\r\n", "\n");
+  if (!text.trim().includes("\n")) return;
+  event.preventDefault();
+  onChange(value.slice(0, selectionStart) + text + value.slice(selectionEnd));
+};
+
 const LONG = /body|text|content|message|description|markdown|comment/i;
 const Text = ({ id, name, as: { schema }, value, required, onChange, about }) => {
   const hint = schema.examples?.[0] ?? schema.example ?? { date: "2026-01-31", "date-time": "2026-01-31T12:00:00Z", uuid: "00000000-0000-0000-0000-000000000000" }[schema.format] ?? "";
   const common = { id, dir: "auto", value: value ?? "", "aria-describedby": about, "aria-required": required, placeholder: shown(typeof hint === "string" ? hint : JSON.stringify(hint), 80), onInput: (event) => onChange(event.currentTarget.value === "" ? undefined : event.currentTarget.value) };
   const isLong = schema.maxLength > 300 || (schema.maxLength === undefined && !schema.format && !schema.pattern && LONG.test(`${name} ${schema.title ?? ""}`));
-  return isLong || String(value ?? "").includes("\n") ? <textarea rows={3} {...common} /> : <input type="text" autocomplete="off" {...common} />;
+  return isLong || String(value ?? "").includes("\n") ? <textarea rows={3} {...common} /> : <input type="text" autocomplete="off" {...common} onPaste={pasted(onChange)} />;
 };
 
 // A number stays as it is typed until it is one: "1.0" may become 1.05, and no long number loses its last digits.

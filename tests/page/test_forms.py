@@ -150,6 +150,17 @@ def test_a_text_of_several_lines_keeps_them(page):
     assert as_json(page) == {"description": "one\ntwo"}
 
 
+def test_several_lines_that_are_pasted_into_a_field_of_one_line_are_kept(page):
+    page.get_by_label("description").fill("one\ntwo")
+    page.get_by_label("description").press("Control+a")
+    page.keyboard.press("Control+c")
+    page.get_by_label("constructor").fill("<>")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Control+v")
+    expect(page.get_by_label("constructor")).to_be_focused()
+    assert as_json(page)["constructor"] == "<one\ntwo>"
+
+
 def test_joiners_stay_in_scripts_and_emoji_that_need_them_and_are_shown_elsewhere(page):
     needed, hiding = (
         "می\u200cخواهم क्\u200dष 👨🏽\u200d👩\u200d👧 ❤\ufe0f\u200d🔥",
