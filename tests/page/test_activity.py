@@ -72,6 +72,14 @@ def test_the_last_failures_are_told_newest_first_and_without_what_a_client_left(
     assert (failures[0]["seconds_ago"], failures[0]["error"], failures[0]["status"]) == (3, "Timeout", 504)
 
 
+def test_a_call_that_its_client_gave_up_is_a_call_and_no_failure():
+    activity = Activity()
+    activity(called(outcome="cancelled"))
+    told = activity.told()
+    assert [(tool["calls"], tool["errors"]) for tool in told["tools"]] == [(1, 0)]
+    assert [(second["calls"], second["errors"]) for second in told["series"]] == [(1, 0)]
+
+
 def test_messages_that_called_no_tool_are_no_calls():
     activity = Activity()
     activity(record(method="tools/list"))

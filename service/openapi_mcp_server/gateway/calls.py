@@ -289,14 +289,14 @@ class Calls:
     async def _exchange(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise _not_sent()
-        began = time.perf_counter()
+        draft.asked_at = time.perf_counter()
         try:
             answered = await self._asked(request, tool, draft, hold)
         except UpstreamError as error:
             draft.retries = error.retries
             raise
         finally:
-            draft.upstream_seconds = time.perf_counter() - began
+            draft.upstream_seconds = time.perf_counter() - draft.asked_at
         draft.status, draft.retries = answered.status, answered.retries
         return without_secrets(answered, request.secrets) if isinstance(request, HttpRequest) else answered
 
@@ -324,7 +324,13 @@ class Calls:
         raise Timeout(why, outcome_unknown=hold.may_be_sent)
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
+        """The API's time begins when it is asked, not while credentials are fetched."""
+        is_first = True
+
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            nonlocal is_first
+            if is_first:
+                draft.asked_at, is_first = time.perf_counter(), False
             sent = draft.trace.sending(request, tool)
             return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 
