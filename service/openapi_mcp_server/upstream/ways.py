@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -47,19 +49,31 @@ def _context(out: WayOut) -> ssl.SSLContext:
 
 
 def _with_certificate(context: ssl.SSLContext, out: WayOut) -> ssl.SSLContext:
-    """Temporary files of certificates, since OpenSSL reads them only from files."""
-    import tempfile  # noqa: PLC0415 - for those who have one
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "both.pem")
-        file.touch(mode=0o600)
-        file.write_text(f"{out.certificate}\n{out.key}\n", "utf-8")
+    with _file(f"{out.certificate}\n{out.key}\n") as path:
         try:
-            context.load_cert_chain(file, password=_no_password)
+            context.load_cert_chain(path, password=_no_password)
         except (ssl.SSLError, ValueError):
             problem = "certificate and key (AUTH_CLIENT_KEY) cannot be used: PEM, not encrypted, and of each other"
             raise ConfigError("AUTH_CLIENT_CERTIFICATE", problem) from None
     return context
+
+
+@contextmanager
+def _file(text: str) -> Iterator[str]:
+    """The path of a file with this text, for OpenSSL, which reads certificates from files alone. On Linux it is in
+    memory: the file system of a container may be read-only, and a key is better not written to any other."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("certificate"), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+        return
+    import tempfile  # noqa: PLC0415 - for those who have one
+
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as other:  # readable by its owner only
+        other.write(text)
+        other.flush()
+        yield other.name
 
 
 def _no_password() -> str:
