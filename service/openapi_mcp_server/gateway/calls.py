@@ -296,7 +296,7 @@ class Calls:
             draft.retries = error.retries
             raise
         finally:
-            draft.upstream_seconds = time.perf_counter() - began
+            draft.upstream_seconds = time.perf_counter() - (draft.asked_at or began)
         draft.status, draft.retries = answered.status, answered.retries
         return without_secrets(answered, request.secrets) if isinstance(request, HttpRequest) else answered
 
@@ -325,6 +325,7 @@ class Calls:
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            draft.asked_at = draft.asked_at or time.perf_counter()
             sent = draft.trace.sending(request, tool)
             return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 

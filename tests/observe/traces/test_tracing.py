@@ -13,12 +13,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from clocks import run
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Timeout
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.observe.traces import sampling
+from openapi_mcp_server.upstream.credentials.requests import Pending
 from records import record
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool
 from traced import Seen, call, parent_id, recorded
@@ -27,6 +30,26 @@ TRACE, SPAN = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7
 W3C = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 UNSAMPLED = W3C[:-2] + "00"
 OTHER = "00-11111111111111111111111111111111-2222222222222222-01"
+
+
+SLOW = 0.02
+
+
+class SlowLogin:
+    """A login that takes its time by the clock that spans have, and has another token after a 401."""
+
+    is_last = False
+
+    async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
+        time.sleep(SLOW)
+        return request, None
+
+    async def renewed(self, _: object, answer: HttpResponse) -> bool:
+        return answer.status == 401
+
+
+def after_a_while(request: HttpRequest, _: Tool, __: Carrier) -> Pending:
+    return Pending(request, [SlowLogin()])
 
 
 def asked(arguments: object = None, **more: Any) -> Call:
@@ -75,6 +98,15 @@ def test_the_span_of_a_request_lies_within_that_of_its_call() -> None:
     assert before <= request.start_time <= upstream.start_time <= upstream.end_time <= request.end_time
     assert request.end_time - request.start_time == int(kept.seconds * 1e9)
     assert upstream.end_time - upstream.start_time == int(kept.upstream_seconds * 1e9)
+
+
+def test_the_span_of_a_request_is_without_the_wait_for_its_credentials_and_of_all_its_attempts() -> None:
+    (request, upstream), api, kept = answered(ok(status=401), ok(), authorize=after_a_while)
+    assert request.start_time + SLOW * 1e9 <= upstream.start_time <= upstream.end_time <= request.end_time
+    assert upstream.end_time - upstream.start_time == int(kept.upstream_seconds * 1e9)
+    parents = {dict(each.headers)["traceparent"] for each in api.requests}
+    assert parents == {f"00-{request.context.trace_id:032x}-{upstream.context.span_id:016x}-01"}
+    assert len(api.requests) == 2
 
 
 def test_the_path_of_the_base_is_in_the_template_and_no_value_is_in_any_span() -> None:

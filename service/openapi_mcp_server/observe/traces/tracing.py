@@ -166,9 +166,11 @@ class _Recorded:
         self.trace_id = f"{own.trace_id:032x}"
 
     def sending(self, request: HttpRequest, tool: Tool) -> HttpRequest:
-        self._tool = tool
-        self._sent = time.time_ns()
-        self._upstream = self._own._replace(span_id=random.getrandbits(64))
+        """A request that is sent again with other credentials is of the same span."""
+        if self._tool is None:
+            self._tool = tool
+            self._sent = time.time_ns()
+            self._upstream = self._own._replace(span_id=random.getrandbits(64))
         return propagation.passed_on(request, self._upstream, self._tracer.propagators)
 
     def end(self, record: CallRecord) -> None:
