@@ -148,6 +148,18 @@ def test_what_the_owner_refuses_is_passed_back() -> None:
     run(test)
 
 
+def test_when_to_come_again_is_passed_back_with_the_owners_refusal() -> None:
+    async def test() -> None:
+        said = b"HTTP/1.1 429 \r\nX-Mcp-Session-Hop: 1\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"
+        async with two() as (first, second, _), stranger(said) as (port, _):
+            session = await first.open()
+            session.target = owned_by(port)
+            answer = await call(second, session)
+            assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+
+    run(test)
+
+
 def test_the_host_that_a_client_names_is_checked_wherever_it_arrives() -> None:
     async def test() -> None:
         async with two() as (first, second, _):
