@@ -17,7 +17,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 after its client has left."""
 Peer = tuple[str, int] | None
 
-logger = logging.getLogger("service.http")
+logger = logging.getLogger(__name__)
 
 
 async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
