@@ -48,6 +48,8 @@ SESSIONS = 2000
 SESSION_ID_BYTES = 16
 """128 random bits. A client that has them may send to the session."""
 
+_PASSED_BACK = frozenset({"retry-after", "www-authenticate"})
+"""Headers by which a client knows what to do after the refusal of another task."""
 _Answer = tuple[int, Pieces, tuple[Header, ...]]
 """The status, the body and further headers of the answer to a POST."""
 
@@ -188,8 +190,8 @@ class HttpSse:
             refused = refusal.bare()
         else:
             if answer is not None:
-                status, body, headers_of_answer = answer
-                await reply(send, status, body, *headers_of_answer, *hop)
+                status, body, more = answer
+                await reply(send, status, body, *more, *hop)
             return
         await self._visitors.pauses.wait(entrant.share, headers)
         await self._visitors.refuse(send, refused, *hop)
@@ -228,9 +230,8 @@ class HttpSse:
         hold.close()
         if answer is None:
             raise _unknown()
-        later = answer.header("retry-after")
-        headers_of_answer = () if later is None else ((b"retry-after", later.encode("latin-1")),)
-        return answer.status, (answer.body,) if answer.body else (), headers_of_answer
+        passed_back = [(name.encode(), text.encode("latin-1")) for name, text in answer.headers if name in _PASSED_BACK]
+        return answer.status, (answer.body,) if answer.body else (), tuple(passed_back)
 
     async def _start(
         self, session: Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
