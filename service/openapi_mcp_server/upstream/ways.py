@@ -63,7 +63,7 @@ def _file(text: str) -> Iterator[str]:
     """The path of a file with this text, for OpenSSL, which reads certificates from files alone. On Linux it is in
     memory: the file system of a container may be read-only, and a key is better not written to any other."""
     if hasattr(os, "memfd_create"):
-        with open(os.memfd_create("certificate"), "w", encoding="utf-8") as file:
+        with os.fdopen(os.memfd_create("certificate"), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             yield f"/proc/self/fd/{file.fileno()}"
