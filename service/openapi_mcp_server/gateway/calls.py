@@ -144,7 +144,10 @@ class Calls:
 
     async def _read(self, call: Call, read: Callable[[], Made], draft: Draft) -> Made:
         """Reads the arguments of one of the four tools. Raises ArgumentError and Refused."""
-        return await self._done(read, draft, "give less", is_large=preparing.are_large(call.arguments))
+        try:
+            return await self._done(read, draft, "give less", is_large=preparing.are_large(call.arguments))
+        except RecursionError:  # less of the stack is left here than where the message was read
+            raise ArgumentError("the arguments are nested too deeply") from None
 
     async def _done(self, work: Callable[[], Made], draft: Draft, advice: str, *, is_large: bool) -> Made:
         """Raises what ``work`` raises, and Refused if there is no turn for it."""
