@@ -18,6 +18,10 @@ LOOK_SECONDS = 0.5
 """Between two looks at the files. One that has changed is read at the next look, when nobody writes it any more: so new
 secrets are used within two seconds (Kubernetes, ECS and Vault's agent replace files by a rename)."""
 
+AGAIN_SECONDS = 30.0
+"""Between two readings of settings that cannot be used. A file may be in order, and a store that another setting is read
+from not be reached at the moment at which the file changed."""
+
 Take = Callable[[Config], None]
 """Takes what has changed in the settings that were read again, or raises ConfigError and keeps what it has."""
 
@@ -54,23 +58,27 @@ async def rotating(sources: Sources | None, apply: Take, stores_seconds: float) 
 async def follow(sources: Sources, apply: Take, stores_seconds: float) -> None:
     """Reads the settings again when one of their files changes and, if a secret is in a store, every ``stores_seconds``
     (0: never). ``apply`` takes the changes, or raises ConfigError. After such an error, or if they cannot be read, the
-    old ones stay in use."""
+    old ones stay in use, and the settings are read again after `AGAIN_SECONDS`."""
     seen = used = sources.known()
-    last = anyio.current_time()
+    last, problem = anyio.current_time(), ""
     while True:
         await anyio.sleep(LOOK_SECONDS)
         before, seen = seen, await run_sync(sources.looks, abandon_on_cancel=True)
-        is_due = sources.has_stores and 0 < stores_seconds <= anyio.current_time() - last
+        passed = anyio.current_time() - last
+        is_due = (sources.has_stores and 0 < stores_seconds <= passed) or (problem != "" and passed >= AGAIN_SECONDS)
         if not is_due and (seen == used or seen != before):
             continue
         used, last = seen, anyio.current_time()
-        await _again(sources, apply)
+        problem = await _again(sources, apply, problem)
 
 
-async def _again(sources: Sources, apply: Take) -> None:
+async def _again(sources: Sources, apply: Take, known_problem: str) -> str:
+    """Returns why the old settings are used on; empty if they are not. A problem is logged once."""
     try:
         apply(await run_sync(sources.load, abandon_on_cancel=True))
     except ConfigError as error:
-        logger.error("settings were not read again, the old ones are used on: %s", error)  # noqa: TRY400 - no bug
-    else:
-        logger.info("settings were read again: credentials are those of now")
+        if (problem := str(error)) != known_problem:
+            logger.error("settings were not read again, the old ones are used on: %s", problem)  # noqa: TRY400 - no bug
+        return problem
+    logger.info("settings were read again: credentials are those of now")
+    return ""
