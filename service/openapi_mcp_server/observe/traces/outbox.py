@@ -39,7 +39,7 @@ class Exporter(Protocol):
     gather_seconds: float
 
     def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
-        """Delivers a batch. It may take long, and must not raise."""
+        """Delivers a batch. It may take long. A batch is lost if it raises."""
 
     def close(self) -> None:
         """Closes the exporter, from another thread. A delivery in progress gives up, and none follows."""
@@ -108,7 +108,10 @@ class Outbox:
 
     def _deliver(self, calls: list[CallSpans]) -> None:
         self._in_hand = sum(map(len, calls))
-        lost, reason = self._exporter.deliver(calls)
+        try:
+            lost, reason = self._exporter.deliver(calls)
+        except Exception as error:  # a bug, or no descriptor; later calls may have better luck, so the thread goes on
+            lost, reason = self._in_hand, str(error) if isinstance(error, OSError) else type(error).__name__
         self._lost += lost
         self._in_hand = 0
         if lost and not self._is_failing:
