@@ -54,6 +54,11 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     arguments: bytes = b""
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it ended in an error. That a client leaves is none."""
+        return self.outcome not in {"ok", "cancelled"}
+
+    @property
     def error_type(self) -> str:
         """OpenTelemetry, Semantic conventions for MCP, ``error.type``; empty if all went well."""
         match self.outcome:
