@@ -57,7 +57,9 @@ def test_an_origin_is_admitted_whole_with_its_scheme(pattern: str, origin: str, 
     assert hosts.origins([pattern]).admits(origin) is admitted
 
 
-@pytest.mark.parametrize("pattern", ["", "http://example.com", "a b", "example.com:port", "*.example.com", "a:1:2", "ä" * 300])
+@pytest.mark.parametrize(
+    "pattern", ["", "http://example.com", "a b", "example.com:port", "*.example.com", "a:1:2", "ä" * 300]
+)
 def test_a_pattern_that_is_no_host_is_named(pattern: str) -> None:
     with pytest.raises(ValueError, match="is no host"):
         hosts.hosts([pattern])
