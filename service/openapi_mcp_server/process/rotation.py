@@ -19,8 +19,8 @@ LOOK_SECONDS = 0.5
 secrets are used within two seconds (Kubernetes, ECS and Vault's agent replace files by a rename)."""
 
 AGAIN_SECONDS = 30.0
-"""Between two readings of settings that cannot be used. A file may be in order, and a store that another setting is read
-from not be reached at the moment at which the file changed."""
+"""Between two readings of settings that cannot be used. A file may be in order, and a store that another setting is
+read from not be reached at the moment at which the file changed."""
 
 Take = Callable[[Config], None]
 """Takes what has changed in the settings that were read again, or raises ConfigError and keeps what it has."""

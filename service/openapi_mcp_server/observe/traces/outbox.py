@@ -110,7 +110,7 @@ class Outbox:
         self._in_hand = sum(map(len, calls))
         try:
             lost, reason = self._exporter.deliver(calls)
-        except Exception as error:  # a bug, or no descriptor; later calls may have better luck, so the thread goes on
+        except Exception as error:  # noqa: BLE001 - a bug, or no descriptor: the thread goes on for the spans after it
             lost, reason = self._in_hand, str(error) if isinstance(error, OSError) else type(error).__name__
         self._lost += lost
         self._in_hand = 0
