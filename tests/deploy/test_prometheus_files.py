@@ -80,3 +80,8 @@ def test_the_page_about_monitoring_has_the_table_and_every_alert():
     assert missing == []
     assert [alert for alert in ALERTS if f"`{alert}`" not in MONITORING] == []
     assert set(re.findall(r"`(Mcp\w+)`", MONITORING)) == set(ALERTS)
+
+
+def test_the_guide_names_every_error_of_a_call():
+    table = MONITORING.partition("`error_type` of a tool's errors")[2].partition("\n\n")[0]
+    assert [kind.__name__ for kind in get_args(CallError) if f"`{kind.__name__}`" not in table] == []

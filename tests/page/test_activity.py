@@ -32,6 +32,14 @@ def test_calls_errors_and_tokens_are_counted_by_tool():
     assert (second["name"], second["truncated"]) == ("listPets", 1)
 
 
+def test_a_client_that_leaves_is_no_failure():
+    activity = Activity()
+    activity(called(outcome="cancelled"))
+    told = activity.told()
+    assert (told["tools"][0]["errors"], told["series"][0]["errors"], told["failures"]) == (0, 0, [])
+    assert told["tools"][0]["calls"] == 1
+
+
 @pytest.mark.parametrize(("part", "name"), [(0.5, "p50_seconds"), (0.95, "p95_seconds")])
 def test_an_estimated_quantile_is_at_most_a_quarter_over_the_real_one(part, name):
     activity = Activity()

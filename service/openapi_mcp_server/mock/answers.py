@@ -41,9 +41,12 @@ _OF_RANGES = {
 
 
 class Answer(NamedTuple):
+    """``allow``: the methods that there are instead, for 405 (RFC 9110 section 15.5.6)."""
+
     status: int
     content_type: str = ""
     body: bytes = b""
+    allow: str = ""
 
 
 class Answers:
