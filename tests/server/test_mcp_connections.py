@@ -9,16 +9,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-import msgspec
 import pytest
 import trio
 import trio.testing
 
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server.posts import BODY_BYTES, LAST_BODY_SECONDS
-from openapi_mcp_server.server.principals.pauses import Pauses
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
-from served import VISITORS, endpoint, served
+from served import endpoint, served
 
 
 def request(body: bytes) -> bytes:
@@ -176,8 +174,7 @@ async def its_session(stream: trio.SocketStream) -> bytes:
 @pytest.mark.parametrize("sent", OF_A_BODY)
 def test_a_body_that_is_not_whole_holds_no_stop_up_and_is_told_to_come_again(sent: str, at: str) -> None:
     async def main() -> None:
-        visitors = msgspec.structs.replace(VISITORS, pauses=Pauses())  # none left by other tests
-        async with endpoint(gateway(ScriptedApi()), visitors, 60) as server, AsyncExitStack() as stack:
+        async with endpoint(gateway(ScriptedApi()), grace_seconds=60) as server, AsyncExitStack() as stack:
             listening, stream = [
                 await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", server.port)) for _ in range(2)
             ]
