@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
+from clocks import hurried
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server.posts import BODY_BYTES, LAST_BODY_SECONDS
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
@@ -44,7 +46,9 @@ async def until(stream: trio.SocketStream, end: bytes | re.Pattern[bytes]) -> by
     return received
 
 
-def connected(built: Gateway, use: Callable[[trio.SocketStream], Awaitable[Any]]) -> None:
+def connected(
+    built: Gateway, use: Callable[[trio.SocketStream], Awaitable[Any]], clock: MockClock | None = None
+) -> None:
     async def main() -> None:
         with trio.fail_after(15):
             async with served(built) as url:
@@ -52,7 +56,7 @@ def connected(built: Gateway, use: Callable[[trio.SocketStream], Awaitable[Any]]
                 async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
                     await use(stream)
 
-    trio.run(main)
+    trio.run(main, clock=clock)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.6], ids=["before anybody watches", "while the client is watched"])
@@ -62,7 +66,7 @@ def test_a_connection_carries_the_next_call(seconds: float) -> None:
             await stream.send_all(call(number))
             assert b'"id":%d,' % number in await until(stream, b"}]}}")
 
-    connected(gateway(ScriptedApi(slowly(seconds))), use)
+    connected(gateway(ScriptedApi(slowly(seconds))), use, hurried())
 
 
 def test_a_connection_carries_the_next_call_after_an_event_stream() -> None:
@@ -73,7 +77,7 @@ def test_a_connection_carries_the_next_call_after_an_event_stream() -> None:
         await stream.send_all(call(2))
         assert b'"id":2,' in await until(stream, b"}]}}")
 
-    connected(gateway(ScriptedApi(slowly(2.2), ok())), use)
+    connected(gateway(ScriptedApi(slowly(2.2), ok())), use, hurried())
 
 
 def test_calls_that_are_sent_at_once_are_answered_in_order() -> None:
