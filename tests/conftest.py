@@ -17,11 +17,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module", autouse=True)
 def settled() -> None:
-    """The collector need not look at what stays to the end, such as the modules of all tests: in a process of the whole
-    suite that takes it half a second each time. A test that undoes this does so for the rest of its module."""
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    """The collector need not look at what stays to the end, such as the modules of all tests and what earlier ones have
+    left: in a process of the whole suite that takes it half a second each time. A test that undoes this does so for the
+    rest of its module."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
