@@ -328,3 +328,38 @@ def test_every_path_in_back_quotes_is_there(page: str):
         path for path in paths if not any((base / f"{path}{end}").exists() for base in bases for end in ("", ".py"))
     ]
     assert sorted(lost) == []
+
+
+DECISIONS = sorted((CHECKOUT / "docs" / "adr").glob("0*.md"))
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_every_file_that_a_decision_names_is_there(page: Path):
+    bases = (CHECKOUT, CHECKOUT / "service" / "openapi_mcp_server")
+    named = set(re.findall(r"`([a-z_.][\w.-]*/[\w./-]*\.\w+)`", page.read_text("utf-8")))
+    assert sorted(path for path in named if not any((base / path).exists() for base in bases)) == []
+
+
+def test_a_decision_that_was_superseded_says_by_which():
+    told = {
+        (by.name, of)
+        for by in DECISIONS
+        for sentence in re.findall(r"Supersedes [^.]*", by.read_text("utf-8"))
+        for of in re.findall(r"\((\d{4}-[\w-]+)", sentence)
+    }
+    assert told
+    silent = [
+        f"{of}.md: {by}"
+        for by, of in told
+        if f"({by}) supersedes" not in (DECISIONS[0].parent / f"{of}.md").read_text("utf-8")
+    ]
+    assert silent == []
+
+
+def test_the_index_of_decisions_has_each_with_its_title():
+    index = (CHECKOUT / "docs" / "adr" / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[(\d{4})\]\(([\w.-]+)\) \| (.*) \|$", index, re.MULTILINE)
+    titles = [(page, page.read_text("utf-8").splitlines()[0]) for page in DECISIONS]
+    assert [(name, f"# {number} · {title}") for number, name, title in rows] == [
+        (page.name, line) for page, line in titles
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,3 +138,21 @@ def test_scripts_run_with_a_document_in_the_environment_serves_that_one(tmp_path
     with served(API_SPEC_PATH=str(document), API_BASE_URL="https://api.example.com") as server:
         loaded = server.wait_for("^loaded$")
     assert (loaded["base"], loaded["tools"]) == ("https://api.example.com", 1)
+
+
+BASH = sorted(
+    path
+    for folder in ("scripts", ".ci", "deploy")
+    for path in (CHECKOUT / folder).rglob("*")
+    if path.is_file() and path.read_bytes()[:30].startswith(b"#!/usr/bin/env bash")
+)
+NEWER = re.compile(
+    r"\b(mapfile|readarray|coproc)\b|\b(declare|local) -[A-Za-z]*[An]|\$\{\w+(\[@\])?(,|\^|@[A-Z])|&>>|\|&|xargs -r"
+)
+
+
+@pytest.mark.parametrize("path", BASH, ids=lambda path: path.name)
+def test_a_script_runs_by_the_bash_of_macos(path):
+    """It is 3.2, and its tools are those of BSD."""
+    lines = enumerate(path.read_text("utf-8").splitlines(), 1)
+    assert [(number, found[0]) for number, line in lines if (found := NEWER.search(line))] == []

@@ -46,7 +46,7 @@ def test_inspect_lists_them_for_people(spec):
 
 def test_inspect_lists_them_for_programs(spec):
     report = inspected(*spec, **KEY)
-    advice = f"{REASON}. Its operator has to set AUTH_CLIENT_CERTIFICATE (auth_… in ADDITIONAL_SPECS)."
+    advice = f"{REASON}. This server's operator has to set AUTH_CLIENT_CERTIFICATE (auth_… in ADDITIONAL_SPECS)."
     assert {tool["name"]: tool["security"] for tool in report["tools"]} == {
         "mine": {"kind": "met", "reason": "", "advice": ""},
         "open": {"kind": "anonymous", "reason": "", "advice": ""},

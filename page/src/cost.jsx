@@ -113,7 +113,7 @@ export function Cost({ catalog }) {
           {tools.length > BARS && <p class="quiet">and {number(tools.length - BARS)} more</p>}
         </section>
       </div>
-      <p class="quiet">INCLUDE_TAGS and EXCLUDE_TAGS choose by tag; TOOL_OVERRIDES shortens or hides single tools.</p>
+      <p class="quiet">INCLUDE_TAGS and ALLOW_OPERATIONS choose operations; TOOL_OVERRIDES shortens or hides single tools.</p>
     </article>
   );
 }

@@ -40,7 +40,7 @@ function Api({ api, catalog }) {
   return (
     <section class="panel">
       <h3><T limit={120}>{api.title || api.name}</T> <Chip>{shown(api.name, 60)}</Chip> <Chip>{shown(api.version, 40)}</Chip> <Chip>OpenAPI {api.openapi}</Chip></h3>
-      <p>{api.base_url ? <>Served at <code>{shown(api.base_url, 200)}</code>. </> : "Where it is served is not known. "}{plural(api.tools, "tool")}, {number(skipped.length)} skipped, {number(api.filtered)} left out by tags, {plural(api.notes.length, "note")}.</p>
+      <p>{api.base_url ? <>Served at <code>{shown(api.base_url, 200)}</code>. </> : "Where it is served is not known. "}{plural(api.tools, "tool")}, {number(skipped.length)} skipped, {number(api.filtered)} left out by settings, {plural(api.notes.length, "note")}.</p>
       {unmet.length > 0 && <details open={skipped.length === 0}><summary>Credentials that are not configured ({plural(api.unmet_security, "tool")})</summary>
         <Some of={unmet}>{([reason, tools]) => <li><T>{reason}</T> <span class="quiet">{tools.slice(0, 5).map((tool) => tool.name).join(", ")}{tools.length > 5 && ` and ${number(tools.length - 5)} more`}</span></li>}</Some>
       </details>}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +50,7 @@ DOCUMENT = {
         (["a=1", "a=2", "b=x"], {"a": ["1", "2"], "b": "x"}),
         (["a=", "b=x=y"], {"a": "", "b": "x=y"}),
         (['a:="@x"'], {"a": "@x"}),
+        (["a:=12345678901234567890.10", "b:=1e400"], {"a": Decimal("12345678901234567890.10"), "b": Decimal("1e400")}),
     ],
 )
 def test_pairs_are_arguments(pairs: list[str], arguments: dict[str, object]) -> None:
@@ -140,12 +142,14 @@ async def test_the_request_and_the_answer_are_shown_without_credentials(tmp_path
     async with loopback([(answer,)]) as api:
         named = ["--spec-path", f"{tmp_path}/openapi.json", "--tool-overrides", f"{tmp_path}/ours.json"]
         own = ["--api-url", str(api.origin), "--allow-private-networks", "-v"]
-        call = partial(run, "call", "add", "q=x", "n=Rex", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key")
+        call = partial(
+            run, "call", "add", "q=x", "n=Rex", "kg:=4.10", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key"
+        )
         done = await trio.to_thread.run_sync(call)
     assert done.returncode == 0, done.stderr
     told = done.stderr
     assert "/pets?q=x&shop=(hidden)&key=(hidden)" in told
-    assert '> {"n":"Rex"}' in told
+    assert '> {"n":"Rex","kg":4.10}' in told
     assert "< 200" in told
     assert '< {"echo":"(hidden)","self":"?key=(hidden)"}' in told
     for secret in ("s3cr3t-key", "abcdef", "fixed-shop"):
@@ -179,6 +183,15 @@ def test_a_tool_that_a_server_does_not_have_is_a_wrong_argument(tmp_path: Path, 
     assert (done.returncode, done.stdout) == (2, "")
     said = f"openapi-mcp-server: getPett: the server at {server.url} says: unknown tool 'getPett'; did you mean getPet"
     assert done.stderr.startswith(said)
+
+
+def test_an_argument_that_cannot_be_sent_to_a_server_is_named(tmp_path: Path) -> None:
+    with started("demo", "--port", "0") as server:
+        lost = run("call", "listPets", f"limit=@{tmp_path}/lost", "--server", server.url)
+        huge = run("call", "listPets", "limit:=1e400", "--server", server.url)
+    assert (lost.returncode, huge.returncode) == (2, 2)
+    assert lost.stderr.startswith(f"openapi-mcp-server: limit: cannot read {tmp_path}/lost: No such file or directory")
+    assert huge.stderr.startswith("openapi-mcp-server: call: the client sends numbers as doubles: Number out of range")
 
 
 @pytest.mark.parametrize(

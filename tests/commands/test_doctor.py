@@ -38,7 +38,7 @@ def test_a_sound_server_is_left_alone_and_everything_was_looked_at(demo: str) ->
     done = run("doctor", "--server", demo, *QUICK, "--origin", "http://localhost:3000")
     told = msgspec.json.decode(done.stdout)
     assert (done.returncode, told["findings"]) == (0, [])
-    looked_at = {"reach", "clock", "auth", "cors", "client, auto", "client, legacy", "list", "sse", "idle"}
+    looked_at = {"reach", "clock", "auth", "cors", "client (auto)", "client (legacy)", "list", "sse", "idle"}
     assert looked_at <= set(told["checked"])
     assert any(each.startswith("call of ") for each in told["checked"])
 

@@ -54,6 +54,11 @@ def test_one_tool_is_inspected_at_a_time(document: str) -> None:
     assert "takes one tool" in done.stderr
 
 
+def test_what_is_not_wanted_is_counted_apart_from_what_cannot_be_a_tool(document: str) -> None:
+    done = run("inspect", "--spec-path", document, "--api-url", "https://a.example", "--allow-operations", "listPets")
+    assert done.stdout.splitlines()[1] == "  1 tool, 0 skipped, 1 left out by settings, 0 notes"
+
+
 @pytest.mark.parametrize(
     ("servers", "where"),
     [

@@ -36,6 +36,7 @@ BOOK: dict[str, Any] = {
     "EKS: lame duck": 17,
     "EKS: grace period": 90,
     "idle time of the load balancer": 120,
+    "an answer through a Gateway": "0s",
     "the proxy's keep-alive behind a load balancer": 130,
     "the proxy's keep-alive": 75,
     "keep-alive to workers": 60,
@@ -81,6 +82,7 @@ BOOK: dict[str, Any] = {
     "measures": "/metrics",
     # images
     "nginx": "nginx:1.28",
+    "TLS of clients": "ELBSecurityPolicy-TLS13-1-2-2021-06",
     "Prometheus": "prom/prometheus:v3.11.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
     "Grafana": "grafana/grafana:12.4.5",
@@ -456,6 +458,7 @@ def ecs_around(files: Files) -> Said:
     yield "ECS", "ready", made["TargetGroup"]["Properties"]["HealthCheckPath"]
     yield "ECS", "the proxy of a task", made["TargetGroup"]["Properties"]["Port"]
     yield "ECS", "HTTPS", made["Listener"]["Properties"]["Port"]
+    yield "ECS", "TLS of clients", made["Listener"]["Properties"]["SslPolicy"]
     yield "ECS", "ECS: start of the service", made["Service"]["Properties"]["HealthCheckGracePeriodSeconds"]
     yield "ECS", "the proxy of a task", made["Service"]["Properties"]["LoadBalancers"][0]["ContainerPort"]
     front, task = made["LoadBalancerSecurityGroup"]["Properties"], made["TaskSecurityGroup"]["Properties"]
@@ -624,8 +627,11 @@ def around_pods(where: str, documents: list[Any]) -> Said:
         yield where, "ECS: deregistration", number(first(r"deregistration_delay\.timeout_seconds=(\d+)", group))
         yield where, "ready", notes["alb.ingress.kubernetes.io/healthcheck-path"]
         yield where, "HTTPS", number(notes["alb.ingress.kubernetes.io/listen-ports"])
+        yield where, "TLS of clients", notes["alb.ingress.kubernetes.io/ssl-policy"]
     if "HTTPRoute" in kinds:
-        yield where, "the Service", kinds["HTTPRoute"]["spec"]["rules"][0]["backendRefs"][0]["port"]
+        (rule,) = kinds["HTTPRoute"]["spec"]["rules"]
+        yield where, "the Service", rule["backendRefs"][0]["port"]
+        yield where, "an answer through a Gateway", rule["timeouts"]["request"]
     if "ServiceMonitor" in kinds:
         (endpoint,) = kinds["ServiceMonitor"]["spec"]["endpoints"]
         yield where, "measures", endpoint["path"]
@@ -643,6 +649,7 @@ def chart(files: Files) -> Said:
     yield "values.yaml", "version", files.values["image"]["tag"]
     yield "values.yaml", "nginx", files.values["proxyImage"]
     yield "values.yaml", "CPU to scale at", files.values["autoscaling"]["cpuPercent"]
+    yield "values.yaml", "an answer through a Gateway", files.values["exposure"]["gateway"]["requestTimeout"]
 
 
 def differences(files: Files) -> list[str]:

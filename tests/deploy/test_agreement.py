@@ -36,7 +36,7 @@ FREE = (
     ),
     (r"PROXY_TRUSTED|cidr|CidrIp|VpcId|Subnets|networkpolicy.*egress", "the reader's network"),
     (
-        r"Arn$|Secrets\.|Dimensions|SslPolicy|role-arn|certificate-arn|AlarmNames|Service\.Properties\.TaskDefinition|\.Image$|\.Type$|Architecture|region$",
+        r"Arn$|Secrets\.|Dimensions|role-arn|certificate-arn|AlarmNames|Service\.Properties\.TaskDefinition|\.Image$|\.Type$|Architecture|region$",
         "names",
     ),
     (r"defaultMode", "that nginx's image may run a script: test_chart.py"),

@@ -120,6 +120,9 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a secret's name that is no variable": lambda values: values.update(secretFiles=["session-key"]),
     "a file outside its folder": lambda values: values.update(files={"../passwd": ""}),
     "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
+    "a time without a unit": lambda values: values["exposure"]["gateway"].update(requestTimeout="60"),
+    "an address with a port that is none": lambda values: values["api"].update(baseUrl="https://orders.shop:http"),
+    "an address with a login": lambda values: values["api"].update(specUrl="https://a:b@orders.shop/openapi.json"),
 }
 
 CHECKED: dict[str, tuple[dict[str, Any], str]] = {
@@ -168,7 +171,7 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a folder of the node": (
         {"extraVolumes": [{"name": "a", "hostPath": {"path": "/"}}]},
-        "extraVolumes: a is a folder",
+        "extraVolumes: a is of the kind hostPath, .* use one of configMap",
     ),
     "a role for an account that is not the chart's": (
         {"serviceAccount": {"name": "a", "roleArn": "arn:aws:iam::123456789012:role/a"}},
@@ -196,6 +199,10 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nothing that pods may reach": ({"networkPolicy": {"egress": []}}, "networkPolicy.egress: opens no port 443"),
     "a network with too long a prefix": ({"trustedCidr": "10.0.0.0/33"}, "trustedCidr: 10.0.0.0/33 .* 32 at most"),
+    "another name of a setting that the chart fixes": (
+        {"settings": {"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "300"}},
+        "settings.UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN: .* leave it out",
+    ),
     "a fixed setting by file": ({"settings": {"SERVER_PORT_FILE": "/a"}}, "settings.SERVER_PORT_FILE: .* leave it out"),
     "a secret in two places": (
         {"secretFiles": ["SESSION_KEY", "INBOUND_TOKENS"], "settings": {"INBOUND_TOKENS_FILE": "/a"}},
@@ -236,15 +243,59 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         {"podLabels": {"app.kubernetes.io/name": "a"}},
         "podLabels: app.kubernetes.io/name is how the Service finds its pods",
     ),
+    "an issuer that nothing lets pods reach": (
+        {
+            "inboundAuth": "jwt",
+            "settings": {"INBOUND_JWT_ISSUERS": "https://a.example, https://idp.auth:8443/realms/a"},
+        },
+        "networkPolicy.egress: opens no port 8443, which settings.INBOUND_JWT_ISSUERS needs; add",
+    ),
+    "a token endpoint that nothing lets pods reach": (
+        {"settings": {"AUTH_TYPE": "oauth2", "AUTH_OAUTH2_TOKEN_URL": "https://idp.auth:8443/token"}},
+        "networkPolicy.egress: opens no port 8443, which settings.AUTH_OAUTH2_TOKEN_URL needs; add",
+    ),
+    "a collector of traces alone that nothing lets pods reach": (
+        {"settings": {"TRACING": "otlp", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector.obs:4318/v1/traces"}},
+        "networkPolicy.egress: opens no port 4318, which settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT needs; add",
+    ),
+    "an address that is none": (
+        {"settings": {"HTTP_PROXY_URL": "http://out.example:http"}},
+        "networkPolicy.egress: opens no port 80, which settings.HTTP_PROXY_URL needs; add",
+    ),
+    "scaling by a share of nothing": (
+        {"resources": {"worker": {"requests": {"cpu": None}}}},
+        "resources.worker.requests.cpu: is missing, .* autoscaling.enabled: false",
+    ),
+    "a volume of a kind that is forbidden": (
+        {"extraVolumes": [{"name": "a", "nfs": {"server": "files.example", "path": "/"}}]},
+        "extraVolumes: a is of the kind nfs, .* use one of configMap",
+    ),
+    "a volume in the place of the secrets": (
+        {
+            "secretFiles": ["SESSION_KEY", "INBOUND_TOKENS"],
+            "extraVolumes": [{"name": "a", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "a", "mountPath": "/run/secrets/openapi-mcp-server/"}],
+        },
+        "extraVolumeMounts: /run/secrets/openapi-mcp-server/ is the folder of secretFiles",
+    ),
     "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
 }
 """Values that the schema takes: helm says in plain words what is wrong."""
 
 
-def templated(changed: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+def templated(changed: dict[str, Any], folder: Path, release: str = "a") -> subprocess.CompletedProcess[str]:
     """What helm makes of these values over those of the set ``base``."""
     (folder / "values.yaml").write_text(yaml.safe_dump(changed), "utf-8")
-    argv = [program(), "template", "a", CHART, "-f", CHART / "ci" / "base-values.yaml", "-f", folder / "values.yaml"]
+    argv = [
+        program(),
+        "template",
+        release,
+        CHART,
+        "-f",
+        CHART / "ci" / "base-values.yaml",
+        "-f",
+        folder / "values.yaml",
+    ]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
@@ -255,6 +306,80 @@ def test_helm_says_what_is_wrong_and_what_to_do(changed, words, tmp_path):
     assert done.returncode == 1
     assert re.search(words, done.stderr), done.stderr
     assert "sesame" not in done.stderr
+
+
+@pytest.mark.parametrize("release", ["1mcp", "my.mcp"])
+def test_a_release_whose_name_a_service_may_not_have_is_refused(release, tmp_path):
+    done = templated({}, tmp_path, release)
+    assert done.returncode == 1
+    assert f"{release}: is no name of a Service" in done.stderr
+
+
+EVERYTHING: dict[str, Any] = {
+    "files": {"a": "b"},
+    "dashboard": {"enabled": True},
+    "serviceMonitor": {"enabled": True},
+    "prometheusRule": {"enabled": True},
+    "networkPolicy": {"metricsFrom": [{"namespaceSelector": {}}]},
+}
+LONGEST = "m" * 53
+
+
+@pytest.mark.parametrize("release", ["null", "on", LONGEST])
+@pytest.mark.parametrize("kind", ["alb", "gateway"])
+def test_names_are_text_and_labels_of_dns_whatever_the_releases_name(release, kind, tmp_path):
+    """YAML reads some words as values of other types."""
+    exposure = {"kind": kind, "gateway": {"parentRefs": [{"name": "a"}]}}
+    done = templated({**EVERYTHING, "exposure": exposure, "tls": {"secretName": "a"}}, tmp_path, release)
+    assert done.returncode == 0, done.stderr
+    found = list(yaml.safe_load_all(done.stdout))
+    assert {each["metadata"]["labels"]["app.kubernetes.io/instance"] for each in found} == {release}
+    names = [each["metadata"]["name"] for each in found]
+    assert [name for name in names if not re.fullmatch(rf"{release}(-proxy|-files|-dashboard)?", name)] == []
+    assert max(map(len, names)) <= 63
+    service = of_kind(found, "Service")
+    assert (
+        service["spec"]["selector"].items()
+        <= of_kind(found, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+    )
+
+
+DIGITS = "0123"
+TEXTS: tuple[dict[str, Any], ...] = (
+    {
+        "image": {"repository": DIGITS, "tag": DIGITS},
+        "proxyImage": f"{DIGITS}:{DIGITS}",
+        "host": DIGITS,
+        "secretName": DIGITS,
+        "tls": {"secretName": DIGITS, "caConfigMap": DIGITS},
+        "priorityClassName": DIGITS,
+        "serviceAccount": {"name": DIGITS},
+        "settings": {"SERVER_NAME": DIGITS},
+        "files": {DIGITS: DIGITS},
+        "podLabels": {DIGITS: DIGITS},
+        "nodeSelector": {DIGITS: DIGITS},
+        "exposure": {"kind": "gateway", "gateway": {"parentRefs": [{"name": DIGITS}]}},
+    },
+    {"exposure": {"kind": "nginx", "nginx": {"ingressClassName": DIGITS, "tlsSecretName": DIGITS}}, "host": DIGITS},
+    {"exposure": {"kind": "alb", "alb": {"ingressClassName": DIGITS, "annotations": {"a": DIGITS}}}, "host": DIGITS},
+)
+
+
+@pytest.mark.parametrize("changed", TEXTS, ids=["gateway", "nginx", "alb"])
+def test_text_that_looks_like_a_number_stays_text(changed, tmp_path):
+    done = templated(changed, tmp_path)
+    assert done.returncode == 0, done.stderr
+    read = list(leaves(list(yaml.safe_load_all(done.stdout))))
+    assert [each for each in read if each in {int(DIGITS), int(DIGITS, 8)}] == []
+    assert DIGITS in read
+
+
+def leaves(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict | list):
+        for each in node.items() if isinstance(node, dict) else node:
+            yield from leaves(list(each) if isinstance(each, tuple) else each)
+    else:
+        yield node
 
 
 EGRESS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
@@ -323,11 +448,11 @@ def test_settings_that_the_chart_makes_are_those_that_it_refuses():
 
 
 def merged(into: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """As helm does: null takes a value away."""
     for name, value in values.items():
-        into[name] = (
-            merged(into[name], value) if isinstance(value, dict) and isinstance(into.get(name), dict) else value
-        )
-    return into
+        is_map = isinstance(value, dict) and isinstance(into.get(name), dict)
+        into[name] = merged(into[name], value) if is_map else value
+    return {name: value for name, value in into.items() if value is not None}
 
 
 def values(name: str) -> dict[str, Any]:
@@ -375,10 +500,19 @@ def test_a_value_that_is_taken_away_is_named_or_not_needed(place, tmp_path):
     assert done.returncode == 0 or place[-1] in done.stderr
 
 
-def test_helm_refuses_what_the_schema_refuses(tmp_path):
-    done = templated({"settings": {"HTTP_TIMEOUT": 30}}, tmp_path)
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"settings": {"HTTP_TIMEOUT": 30}}, "at '/settings/HTTP_TIMEOUT': got number"),
+        ({"settings": {"log_level": "DEBUG"}}, "at '/settings': additional properties 'log_level'"),
+        ({"files": {"../a": ""}}, "at '/files': additional properties '../a'"),
+        ({"fullnameOverride": "a"}, "at '': additional properties 'fullnameOverride'"),
+    ],
+)
+def test_helm_refuses_what_the_schema_refuses_and_names_its_place(changed, words, tmp_path):
+    done = templated(changed, tmp_path)
     assert done.returncode == 1
-    assert "HTTP_TIMEOUT" in done.stderr
+    assert words in done.stderr
 
 
 def of_kind(found: list[Any], kind: str) -> Any:
@@ -529,13 +663,23 @@ def test_the_guides_pods_reach_an_api_of_the_cluster(tmp_path):
     assert httpx2.URL(block["api"]["baseUrl"]).port in ports
 
 
+def test_the_rules_of_the_guide_are_rules(tmp_path):
+    page = (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8")
+    rules = [yaml.safe_load(rule) for rule in re.findall(r"`(\{to: .*?\})`", page)]
+    assert {frozenset(rule) for rule in rules} == {frozenset({"to", "ports"})}
+    done = templated({"networkPolicy": {"egress": [{"ports": [{"port": 443, "protocol": "TCP"}]}, *rules]}}, tmp_path)
+    (tmp_path / "all.yaml").write_text(done.stdout, "utf-8")
+    checked = ran(tool("kubernetes-validate"), "--strict", "-k", KUBERNETES, str(tmp_path / "all.yaml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 def blocks_of_the_guide() -> list[Any]:
     page = (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8")
     return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
 
 
 def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_path):
-    certificate = blocks_of_the_guide()[2]
+    certificate = blocks_of_the_guide()[3]
     gateway = {"kind": "gateway", "gateway": {"parentRefs": [{"name": "a"}]}}
     done = templated({"exposure": gateway, "tls": {"secretName": certificate["spec"]["secretName"]}}, tmp_path)
     found = list(yaml.safe_load_all(done.stdout))
@@ -544,6 +688,33 @@ def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_
         each for each in of_kind(found, "Deployment")["spec"]["template"]["spec"]["volumes"] if each["name"] == "tls"
     ]
     assert volume["secret"]["secretName"] == certificate["spec"]["secretName"]
+
+
+def test_the_target_group_of_the_guide_is_for_the_service_as_an_ingress_has_it():
+    """What the controller takes: docs/guide/gateway/targetgroupconfig.md of its repository."""
+    guide = blocks_of_the_guide()[2]
+    service, ingress = of_kind(documents("gateway"), "Service"), of_kind(documents("alb"), "Ingress")
+    assert guide["spec"]["targetReference"] == {"name": service["metadata"]["name"]}
+    made = guide["spec"]["defaultConfiguration"]
+    asked = {
+        name.removeprefix("alb.ingress.kubernetes.io/"): value
+        for name, value in ingress["metadata"]["annotations"].items()
+    }
+    attributes = [f"{each['key']}={each['value']}" for each in made["targetGroupAttributes"]]
+    assert ",".join(attributes) == asked["target-group-attributes"]
+    assert made["targetType"] == asked["target-type"]
+    assert made["healthCheckConfig"] == {
+        "healthCheckPath": asked["healthcheck-path"],
+        "healthCheckInterval": int(asked["healthcheck-interval-seconds"]),
+        "healthCheckTimeout": int(asked["healthcheck-timeout-seconds"]),
+    }
+
+
+def test_a_controller_that_refuses_the_field_gets_no_time_of_an_answer(tmp_path):
+    gateway = {"parentRefs": [{"name": "a"}], "requestTimeout": ""}
+    done = templated({"exposure": {"kind": "gateway", "gateway": gateway}}, tmp_path)
+    (rule,) = of_kind(list(yaml.safe_load_all(done.stdout)), "HTTPRoute")["spec"]["rules"]
+    assert "timeouts" not in rule
 
 
 def test_the_files_of_the_example_are_a_document_and_a_policy(tmp_path):

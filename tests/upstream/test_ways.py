@@ -24,7 +24,7 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
 from openapi_mcp_server.settings.ways import Proxy, WayOut, before_settings
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.proxies import ProxyDialler
 from openapi_mcp_server.upstream.sockets import TcpDialler
@@ -291,7 +291,9 @@ def test_a_proxy_that_is_down_is_named() -> None:
             proxy = Tunnels()
             proxy.port = closed.getsockname()[1]
             async with upstream(pets=through(proxy)) as one:
-                with pytest.raises(Unreachable):
+                with pytest.raises(
+                    Unreachable, match=r"api\.example\.com: the proxy 127\.0\.0\.1: Connection refused$"
+                ):
                     await sent(one, asked(Origin("https", "api.example.com", 443)))
 
     trio.run(run)
@@ -316,14 +318,32 @@ def test_token_endpoints_go_through_it_too() -> None:
     trio.run(run)
 
 
-def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_whose_certificate_is_not_trusted_is_named_with_the_way_to_trust_it(tmp_path: Path) -> None:
+    context, _ = certificate(tmp_path)
+
+    async def run() -> None:
+        async with tunnels(tls=context) as proxy:
+            made = way(WayOut(proxy=Proxy(scheme="https", host="localhost", port=proxy.port)), LOOPBACK)
+            async with upstream(pets=made) as one:
+                with pytest.raises(
+                    Unreachable, match=r"the proxy localhost: certificate verify failed.*HTTP_CA_BUNDLE"
+                ):
+                    await sent(one, asked(Origin("https", "api.example.com", 443)))
+
+    trio.run(run)
+
+
+@pytest.mark.parametrize("trusted_by", ["SSL_CERT_FILE", "HTTP_CA_BUNDLE"])
+def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted_by: str) -> None:
     context, public = certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    of_setting = trusted_by == "HTTP_CA_BUNDLE"
+    if not of_setting:
+        monkeypatch.setenv("SSL_CERT_FILE", str(public))
 
     async def run() -> None:
         async with loopback([(OK,)]) as api, tunnels(tls=context) as proxy:
             named = Proxy(scheme="https", host="localhost", port=proxy.port)
-            made = Way(dialler=ProxyDialler(named, LOOPBACK, TcpDialler(), CheckedDialler(LOOPBACK)))
+            made = way(WayOut(authorities=public.read_text() if of_setting else "", proxy=named), LOOPBACK)
             async with upstream(pets=made) as one:
                 assert await sent(one, asked(remote(api.origin))) == 200
 

@@ -320,7 +320,7 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     base: BaseUrl
     origins: frozenset[Origin]  # its base's, and those of its other servers that the operator allows
     tools: int
-    filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
+    filtered: int  # left out by INCLUDE_TAGS, ALLOW_OPERATIONS and the like
     notes: tuple[Note, ...]
     security_schemes: Mapping[str, SecurityScheme]
     key_places: Mapping[str, KeyPlace]  # of the configured keys, by scheme; empty for the API's own

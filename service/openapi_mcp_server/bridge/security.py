@@ -91,7 +91,7 @@ def _unasked(known: tuple[SecurityScheme, ...]) -> Access:
 def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
     """Advice to the operator on an answer 401: the settings that meet the document's requirements."""
     ways = " or ".join(dict.fromkeys(way for scheme in wanted if (way := _settings(scheme)))) or "AUTH_TYPE"
-    return f"{text.line(said, _REASON_LIMIT)}. Its operator has to set {ways} (auth_… in ADDITIONAL_SPECS)."
+    return f"{text.line(said, _REASON_LIMIT)}. This server's operator has to set {ways} (auth_… in ADDITIONAL_SPECS)."
 
 
 def _settings(scheme: SecurityScheme) -> str:

@@ -19,6 +19,7 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.bridge.bodies.body_shape import FILE
+from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.wire import overheard
@@ -29,7 +30,7 @@ from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
-from openapi_mcp_server.openapi.text.numbers import UNREADABLE
+from openapi_mcp_server.openapi.text.numbers import UNREADABLE, decode_doubles
 from openapi_mcp_server.process.building import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.sockets import reason
@@ -87,8 +88,8 @@ def _value(name: str, text: str) -> Any:  # noqa: ANN401 - what JSON has
     if not name.endswith(":"):
         return text
     try:
-        return msgspec.json.decode(text)
-    except UNREADABLE as error:
+        return exact_json.decode(text.encode())
+    except ValueError as error:
         raise ConfigError(name[:-1], f"the value after := is not JSON: {error}") from None
 
 
@@ -129,7 +130,7 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
     """Calls the tool through the same gateway that a server would use."""
     catalog = await read_catalog(config)
     schema = msgspec.json.decode(catalog.tools[tool].input.schema) if tool in catalog.tools else {}
-    raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
+    raw = msgspec.Raw(exact_json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
     outgoing = Outgoing(keyring(config), overhear=_overhear(config, catalog, tool, arguments))
     async with opened(config, catalog, _ignore, outgoing=outgoing) as gateway:
@@ -177,18 +178,34 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
         with anyio.fail_after(_ANSWER_SECONDS):  # the client waits for ever for an answer to another id
             async with _as_caller(url, servers.token(config)) as server, Client(server) as client:
                 schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}
-                result = await client.call_tool(tool, _read(arguments, schema))
+                result = await client.call_tool(tool, _in_doubles(_read(arguments, schema)))
     except TimeoutError:
         raise Unreachable(f"{url}: no answer within {_ANSWER_SECONDS:g} s", outcome_unknown=True) from None
     except MCPError as error:
         raise ConfigError(tool, f"the server at {url} says: {error}") from None
     except ExceptionGroup as group:  # the client raises the errors of its tasks in a group
+        if own := group.subgroup(ConfigError):
+            raise _only(own) from None
         first = _first(group)
         if isinstance(first, MCPError) and first.code == _INVALID_PARAMS:
             raise ConfigError(tool, f"the server at {url} says: {first}") from None
         said = reason(first, trust="SSL_CERT_FILE")  # a variable of the client's own
         raise Unreachable(f"{url}: {said}{_hint(url, said)}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _in_doubles(arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401 - what JSON has
+    """The arguments with numbers as the official client sends them. It would send a Decimal as text."""
+    try:
+        return decode_doubles(exact_json.encode(arguments))
+    except UNREADABLE as error:
+        problem = f"the client sends numbers as doubles: {error}; a document (--spec-path) takes any number"
+        raise ConfigError("call", problem) from None
+
+
+def _only(error: BaseException) -> BaseException:
+    """The first error in a group of groups."""
+    return _only(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 @asynccontextmanager

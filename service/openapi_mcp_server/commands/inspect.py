@@ -147,7 +147,7 @@ def lines(catalog: ToolCatalog) -> Iterator[str]:
         yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}){_where(api)}"
         skipped = sum(each.api == api.name for each in catalog.skipped)
         tools, notes = _counted(api.tools, "tool"), _counted(len(api.notes), "note")
-        yield f"  {tools}, {skipped} skipped, {api.filtered} left out by tags, {notes}"
+        yield f"  {tools}, {skipped} skipped, {api.filtered} left out by settings, {notes}"
     yield ""
     yield from _table(catalog) if catalog.tools else ["No operation became a tool."]
     if catalog.skipped:

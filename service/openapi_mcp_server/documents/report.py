@@ -51,13 +51,14 @@ def report(config: Config, catalog: ToolCatalog) -> None:
 def _report_size(config: Config, tokens: int, count: int) -> None:
     """Logs the tokens that a model pays for the list, if that is long."""
     fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
+    choose = "choose operations with INCLUDE_TAGS or ALLOW_OPERATIONS"
     if is_searched(config.tool_mode, tokens, config.tool_budget_tokens):
         logger.info("operations are searched instead of listed", extra=fields)
     elif tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
+        problem = f"the tool list is large for a model; leave TOOL_MODE at auto, or {choose}"
         logger.warning(problem, extra=fields)
     elif count > MOST_TOOLS:
-        problem = f"several clients take {MOST_TOOLS} tools at most: TOOL_MODE=search, or INCLUDE_TAGS, offers fewer"
+        problem = f"several clients take {MOST_TOOLS} tools at most; set TOOL_MODE=search, or {choose}"
         logger.info(problem, extra={"tools": count})
 
 

@@ -135,7 +135,7 @@ _API: tuple[Setting, ...] = (
         "API_NAME",
         text,
         None,
-        "Name of the API; names of tools begin with it where there are several APIs",
+        "Name of the API, api if left out; names of tools begin with it where there are several APIs",
         element="name",
     ),
     Setting(
@@ -225,7 +225,13 @@ _CREDENTIALS: tuple[Setting, ...] = (
     ),
     Setting("AUTH_OAUTH2_PRIVATE_KEY", text, None, "Key (PEM) for private_key_jwt", secret=True),
     Setting("AUTH_OAUTH2_KEY_ID", text, None, "Id of that key (kid), where the token endpoint wants one"),
-    Setting("AUTH_OAUTH2_PARAMETERS", pairs, None, "More fields of the token request: a JSON object", secret=True),
+    Setting(
+        "AUTH_OAUTH2_PARAMETERS",
+        pairs,
+        None,
+        "More fields of the token request, or others in place of its own: a JSON object",
+        secret=True,
+    ),
     Setting(
         "TOKEN_EXCHANGE",
         one_of("none", "rfc8693", "on_behalf_of"),

@@ -10,6 +10,8 @@ import base64
 import ipaddress
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import anyio
 
@@ -18,21 +20,37 @@ from openapi_mcp_server.errors import Refused
 from openapi_mcp_server.settings.ways import Proxy
 from openapi_mcp_server.upstream import http11
 from openapi_mcp_server.upstream.addresses import CONNECT_SECONDS, Address, AddressRule, CheckedDialler, literal
-from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout, Dialler, NetworkError, Stream
+from openapi_mcp_server.upstream.sockets import (
+    ConnectError,
+    ConnectTimeout,
+    Dialler,
+    NetworkError,
+    OutOfResources,
+    Stream,
+    reason,
+)
 
 _HEAD_BYTES = 16 * 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: |\r)")
 
 
 class ProxyDialler:
-    """``direct``: the dialler for hosts without the proxy, and for this machine."""
+    """``direct``: the dialler for hosts without the proxy, and for this machine. ``tls``: to a proxy at https://; None:
+    the system's defaults."""
 
-    def __init__(self, proxy: Proxy, rule: AddressRule, direct: Dialler, to_proxy: Dialler | None = None) -> None:
+    def __init__(
+        self,
+        proxy: Proxy,
+        rule: AddressRule,
+        direct: Dialler,
+        to_proxy: Dialler | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._proxy = proxy
         self._rule = rule
         self._direct = direct
         self._to_proxy = to_proxy or CheckedDialler(AddressRule(allow_private=True, allow_insecure=True))
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls
 
     async def connect(self, host: str, port: int, seconds: float = CONNECT_SECONDS) -> Stream:
         """Raises Refused by the rule, ConnectError or ConnectTimeout."""
@@ -48,10 +66,12 @@ class ProxyDialler:
             raise ConnectTimeout(f"no connection to {host} through the proxy in time") from error
 
     async def _tunnel(self, host: str, port: int) -> Stream:
-        stream = await self._to_proxy.connect(self._proxy.host, self._proxy.port)
+        with _named(self._proxy):
+            stream = await self._to_proxy.connect(self._proxy.host, self._proxy.port)
         try:
             if self._proxy.scheme == "https":
-                stream = await stream.start_tls(self._tls_context(), self._proxy.host)
+                with _named(self._proxy):
+                    stream = await stream.start_tls(self._tls_context(), self._proxy.host)
             await self._ask(stream, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except BaseException:
             await http11.close(stream)
@@ -79,6 +99,17 @@ class ProxyDialler:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+@contextmanager
+def _named(proxy: Proxy) -> Iterator[None]:
+    """Names the proxy in a failure to reach it, which would otherwise be told of the API."""
+    try:
+        yield
+    except (ConnectTimeout, OutOfResources):  # they are told without further words
+        raise
+    except ConnectError as error:
+        raise ConnectError(f"the proxy {proxy.host}: {reason(error)}") from None
 
 
 async def _head(stream: Stream) -> bytes:

@@ -25,11 +25,11 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 def way(out: WayOut, rule: AddressRule) -> Way:
     """The configured way. Raises ConfigError for certificates that cannot be used."""
     dialler: Dialler = CheckedDialler(rule)
+    anonymous = _context(out) if out.authorities else None
     if out.proxy is not None:
         from openapi_mcp_server.upstream.proxies import ProxyDialler  # noqa: PLC0415 - for those who have one
 
-        dialler = ProxyDialler(out.proxy, rule, dialler)
-    anonymous = _context(out) if out.authorities else None
+        dialler = ProxyDialler(out.proxy, rule, dialler, tls=anonymous)
     if not out.certificate:
         return Way(dialler=dialler, tls=anonymous, anonymous_tls=anonymous)
     return Way(dialler=dialler, tls=_with_certificate(_context(out), out), anonymous_tls=anonymous)

@@ -126,7 +126,7 @@ def test_an_answer_401_or_403_says_which_credential_is_missing_and_which_setting
     assert [text.split("\n")[1] for text in told] == [
         "The document asks for http bearer. Set AUTH_TOKEN.",
         "The document asks for http bearer. Set AUTH_TOKEN.",
-        "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
+        "The credentials for this API are missing or not accepted; this server's operator has to mend that.",
         "The credentials configured for this API do not allow this.",
     ]
 

@@ -334,6 +334,11 @@ def test_scopes_audience_resource_and_further_fields_are_asked_for() -> None:
     }
 
 
+def test_a_field_that_is_given_takes_the_place_of_the_clients_own() -> None:
+    fields = (("grant_type", "refresh_token"), ("refresh_token", "r3fresh"))
+    assert form(sent_by(oauth2_parameters=fields)) == dict(fields)
+
+
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("kind", ["RS256", "ES256", "Ed25519"])
 def test_private_key_jwt_is_an_assertion_for_this_endpoint_alone(kind: str) -> None:

@@ -1,6 +1,7 @@
 {{- /* Values that the schema takes and that make no sense all the same, each with what to do. */ -}}
 {{- define "checks" -}}
 {{- $values := .Values -}}
+{{- if not (regexMatch "^[a-z][a-z0-9-]*$" .Release.Name) }}{{ fail (printf "%s: is no name of a Service, which the release's name is; it begins with a letter and has letters, digits and - alone" .Release.Name) }}{{ end -}}
 {{- if eq $values.image.tag "latest" }}{{ fail "image.tag: nothing can be rolled back to latest; give a version" }}{{ end -}}
 {{- if and $values.serviceAccount.name $values.serviceAccount.roleArn }}{{ fail "serviceAccount.roleArn: belongs to the account of serviceAccount.name, which the chart does not make; leave it out" }}{{ end -}}
 {{- if and $values.ipv6 (not (contains ":" $values.trustedCidr)) }}{{ fail (printf "trustedCidr: %s is no IPv6 network, and pods have no other address with ipv6" $values.trustedCidr) }}{{ end -}}
@@ -9,6 +10,10 @@
 {{- with $values.autoscaling }}{{ if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
 {{ fail (printf "autoscaling.minReplicas: %v is above maxReplicas, %v" .minReplicas .maxReplicas) }}
 {{- end }}{{ end -}}
+{{- $cpu := list ($values.resources.worker.requests | default dict).cpu ($values.resources.worker.limits | default dict).cpu -}}
+{{- if and $values.autoscaling.enabled (not (compact $cpu)) -}}
+{{ fail "resources.worker.requests.cpu: is missing, so autoscaling.cpuPercent is a share of nothing; add it, or set autoscaling.enabled: false" }}
+{{- end -}}
 {{- if and (eq $values.exposure.kind "gateway") (not $values.exposure.gateway.parentRefs) -}}
 {{ fail "exposure.gateway.parentRefs: is empty; name the Gateway, [{name: …, namespace: …}]" }}
 {{- end -}}
@@ -45,21 +50,25 @@
 {{- $reached = merge $reached (dict "settings.HTTP_PROXY_URL" $proxy) -}}
 {{- else if not (or $isFile (eq $proxy "environment")) -}}
 {{- $reached = merge $reached (dict "api.baseUrl" $values.api.baseUrl "api.specUrl" $values.api.specUrl) -}}
+{{- range list "ALLOWED_SERVERS" "AUTH_OAUTH2_TOKEN_URL" "INBOUND_JWT_ISSUERS" }}{{ $_ := set $reached (print "settings." .) (get $settings .) }}{{ end -}}
 {{- end -}}
 {{- if contains "otlp" (get $settings "TRACING") -}}
-{{- $reached = merge $reached (dict "settings.OTEL_EXPORTER_OTLP_ENDPOINT" (get $settings "OTEL_EXPORTER_OTLP_ENDPOINT")) -}}
+{{- $collector := ternary "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" "OTEL_EXPORTER_OTLP_ENDPOINT" (hasKey $settings "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") -}}
+{{- $_ := set $reached (print "settings." $collector) (get $settings $collector) -}}
 {{- end -}}
-{{- range $name, $url := $reached }}{{ if and $url (not (regexMatch "://(localhost|127[.]|\\[::1\\])" $url)) -}}
-{{- $port := include "port" $url | int -}}
+{{- range $name, $urls := $reached }}{{ range $url := splitList "," ($urls | default "") }}{{ if and (contains "://" $url) (not (regexMatch "://(localhost|127[.]|\\[::1\\])" $url)) -}}
+{{- $port := include "port" (trim $url) | int -}}
 {{- if not (include "opened" (dict "port" $port "egress" $values.networkPolicy.egress)) }}{{ fail (printf "networkPolicy.egress: opens no port %d, which %s needs; add {ports: [{port: %d, protocol: TCP}]}" $port $name $port) }}{{ end -}}
-{{- end }}{{ end -}}
+{{- end }}{{ end }}{{ end -}}
 {{- end -}}
 {{- $folder := "/etc/openapi-mcp-server/" -}}
 {{- $places := dict "api.specPath" $values.api.specPath -}}
 {{- range $name, $value := $settings }}{{ $_ := set $places (print "settings." $name) $value }}{{ end -}}
 {{- $own := list -}}
 {{- range $values.extraVolumeMounts }}{{ $own = append $own (print (trimSuffix "/" .mountPath) "/") }}{{ end -}}
-{{- if and $values.files (has $folder $own) }}{{ fail (printf "extraVolumeMounts: %s is the folder of files; choose another one" $folder) }}{{ end -}}
+{{- range $of, $taken := dict "files" $folder "secretFiles" "/run/secrets/openapi-mcp-server/" -}}
+{{- if and (get $values $of) (has $taken $own) }}{{ fail (printf "extraVolumeMounts: %s is the folder of %s; choose another one" $taken $of) }}{{ end -}}
+{{- end -}}
 {{- range $name, $value := $places }}{{ range splitList "," ($value | default "") }}{{ if and (hasPrefix $folder .) (not (has $folder $own)) -}}
 {{- if not (hasKey ($values.files | default dict) (trimPrefix $folder .)) }}{{ fail (printf "%s: files has no %s; add it, or name another folder" $name (trimPrefix $folder .)) }}{{ end -}}
 {{- end }}{{ end }}{{ end -}}
@@ -69,15 +78,18 @@
 {{- range $name, $value := include "selector" $ | fromYaml }}{{ if hasKey ($values.podLabels | default dict) $name }}{{ fail (printf "podLabels: %s is how the Service finds its pods; choose another name" $name) }}{{ end }}{{ end -}}
 {{- range $values.extraVolumes -}}
 {{- if has .name (list "proxy" "proxy-configuration" "proxy-cache" "proxy-run" "tls" "files" "secrets") }}{{ fail (printf "extraVolumes: %s is a volume of the chart; choose another name" .name) }}{{ end -}}
-{{- if .hostPath }}{{ fail (printf "extraVolumes: %s is a folder of the node, which restricted Pod Security forbids" .name) }}{{ end -}}
+{{- $volume := . -}}
+{{- range $kind, $_ := omit . "name" }}{{ if not (has $kind (include "volumes" $ | splitList " ")) -}}
+{{ fail (printf "extraVolumes: %s is of the kind %s, which restricted Pod Security forbids; use one of %s" $volume.name $kind (include "volumes" $)) }}
+{{- end }}{{ end -}}
 {{- end -}}
 {{- end -}}
 
-{{- /* The port of a URL. */ -}}
+{{- /* The port of a URL. Not by urlParse: with a wrong URL it ends everything and does not name the value. */ -}}
 {{- define "port" -}}
-{{- $url := urlParse . -}}
+{{- $origin := regexFind "^[a-z]+://[^/?#]*" . -}}
 {{- $usual := dict "http" "80" "https" "443" -}}
-{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (get $usual $url.scheme) | default "6379" -}}
+{{- regexFind ":[0-9]+$" $origin | trimPrefix ":" | default (get $usual (regexFind "^[a-z]+" $origin)) | default "6379" -}}
 {{- end -}}
 
 {{- /* Some text if a rule of `egress` opens `port`, to whomever. A port with a name may be any. */ -}}
@@ -88,8 +100,11 @@
 {{- end }}{{ end -}}
 {{- end -}}
 
+{{- /* What restricted Pod Security allows. */ -}}
+{{- define "volumes" -}}configMap csi downwardAPI emptyDir ephemeral persistentVolumeClaim projected secret{{- end -}}
+
 {{- define "fixed" -}}
-SERVER_HOST SERVER_PORT SERVER_TRANSPORT PROMETHEUS_PORT ENABLE_PROMETHEUS SESSION_ADDRESS INBOUND_AUTH API_NAME API_BASE_URL API_SPEC_URL API_SPEC_PATH ALLOWED_HOSTS TRUSTED_PROXIES SERVER_MESSAGE_TIMEOUT SHUTDOWN_LAME_DUCK_SECONDS SHUTDOWN_GRACE_SECONDS SPEC_WAIT_SECONDS HTTP_MAX_CONNECTIONS SHARED_STATE_TASKS WORKERS
+SERVER_HOST SERVER_PORT SERVER_TRANSPORT PROMETHEUS_PORT ENABLE_PROMETHEUS SESSION_ADDRESS INBOUND_AUTH API_NAME API_BASE_URL API_SPEC_URL API_SPEC_PATH ALLOWED_HOSTS TRUSTED_PROXIES SERVER_MESSAGE_TIMEOUT SHUTDOWN_LAME_DUCK_SECONDS SHUTDOWN_GRACE_SECONDS UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN UVICORN_GRACEFUL_SHUTDOWN SPEC_WAIT_SECONDS HTTP_MAX_CONNECTIONS SHARED_STATE_TASKS WORKERS
 {{- end -}}
 
 {{- define "secret" -}}

@@ -1,7 +1,8 @@
-{{- define "name" -}}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{- end -}}
+{{- /* Helm takes 53 characters at most, and the longest ending here is -dashboard: 63, as a label of DNS has. */ -}}
+{{- define "name" -}}{{ .Release.Name }}{{- end -}}
 {{- define "selector" -}}
 app.kubernetes.io/name: openapi-mcp-server
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- define "labels" -}}
 {{ include "selector" . }}

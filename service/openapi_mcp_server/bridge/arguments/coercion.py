@@ -1,9 +1,10 @@
 """Converts arguments that do not fit into the values that were meant.
 
 It converts JSON text to its value (``"5"`` to 5, ``"[1]"`` to [1]), a number or a flag to text (some clients cannot
-write ``"1"``), an object or a list to its text where the schema says that the text is JSON, and a text to a value of an
-enumeration in another case. It drops null or ``""`` for absent arguments (some clients write every argument). A
-conversion requires that the given value does not fit the schema, that the new one does, and that nothing is lost.
+write ``"1"``), an object or a list to its text where the schema says that the text is JSON, a text to a value of an
+enumeration in another case, and Python's ``"True"`` to a flag. It drops null or ``""`` for absent arguments (some
+clients write every argument). A conversion requires that the given value does not fit the schema, that the new one
+does, and that nothing is lost.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _LONGEST_CHOICE, _LARGEST_CHOICE = 200, 300
 """The most characters of a text that is compared with an enumeration, and the enumeration's most values: all
 countries."""
 _OF_TEXT = b'"contentMediaType":'
+_FLAGS = {"True": True, "False": False}
+"""As Python spells them, in which many agents are written."""
 _NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
@@ -118,6 +121,8 @@ def _reading(value: object, path: Path, error: Failure, root: object) -> Any:  #
     match value:
         case None | "" if isinstance(path[-1], str):
             return _NOT_GIVEN
+        case str() if value in _FLAGS:
+            return _FLAGS[value]
         case str():
             return _said(value)
         case bool() | int() | Decimal() if _asks_for_text(error.kind):

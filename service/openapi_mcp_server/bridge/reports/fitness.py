@@ -92,7 +92,7 @@ def _of_whole(catalog: ToolCatalog) -> Iterator[Weakness]:
     yield Weakness(
         kind="long_list",
         problem=f"{listed} tools of {whole} tokens, where clients take {MOST_TOOLS} and models {MOST_TOKENS}",
-        cure="choose operations with INCLUDE_TAGS or EXCLUDE_TAGS, or set TOOL_MODE=search",
+        cure="choose operations with INCLUDE_TAGS or ALLOW_OPERATIONS, or set TOOL_MODE=search",
         count=listed if is_long else 0,
         tokens=whole,
         places=(),

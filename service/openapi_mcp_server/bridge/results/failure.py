@@ -26,7 +26,7 @@ _HIDDEN = ("script", "style", "head", "svg", "noscript")
 """Elements without visible text."""
 _TITLE = re.compile(r"<title[^<>]{0,200}>([^<>]{1,500})<", re.IGNORECASE)
 _ADVICE = {
-    401: "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
+    401: "The credentials for this API are missing or not accepted; this server's operator has to mend that.",
     403: "The credentials configured for this API do not allow this.",
     407: "A proxy of the API asks for credentials; its operator has to mend that.",
     429: "Wait before the next call of this API.",

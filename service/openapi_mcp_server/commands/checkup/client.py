@@ -33,7 +33,7 @@ async def official_client(here: Checkup) -> None:
         return
     tools: list[Tool] = []
     for mode in ("auto", "legacy"):
-        here.checked.append(f"client, {mode}")
+        here.checked.append(f"client ({mode})")
         tools = await _with_client(here, mode, servers.listed) or tools
     _judge_list(here, tools)
     await _with_client(here, "auto", partial(_call_one_of_each, here, tools))
@@ -56,7 +56,7 @@ async def _with_client(here: Checkup, mode: str, use: Callable[[Client], Awaitab
 
 def _judge_list(here: Checkup, tools: list[Tool]) -> None:
     here.checked.append("list")
-    cure = "choose operations with INCLUDE_TAGS or EXCLUDE_TAGS, or set TOOL_MODE=search"
+    cure = "choose operations with INCLUDE_TAGS or ALLOW_OPERATIONS, or set TOOL_MODE=search"
     seen = msgspec.json.encode([(tool.name, tool.description, tool.input_schema) for tool in tools])
     size = int(len(seen) / SEEN_BYTES_PER_TOKEN)
     if len(tools) > MOST_TOOLS:

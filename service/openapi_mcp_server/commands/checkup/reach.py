@@ -90,7 +90,8 @@ def _refusal(here: Checkup, response: httpx2.Response) -> Finding:
             problem = f"the token is refused ({response.status_code}): {challenge[:300]}"
             if not here.how.token:
                 return Finding("auth", f"the server asks who calls: {challenge[:300]}", "give --token-file FILE")
-            return Finding("auth", problem, "get a token whose audience, issuer and scopes are those of INBOUND_JWT_…")
+            cure = "get a token whose audience, issuer and scopes are those of INBOUND_JWT_…, or one of INBOUND_TOKENS"
+            return Finding("auth", problem, cure)
         case 404 | 405:
             cure = "give the URL of the MCP endpoint (ours is at /mcp), with the path that a proxy puts before it"
             return Finding("mcp", f"there is no MCP endpoint at {urlsplit(here.url).path or '/'}", cure)
