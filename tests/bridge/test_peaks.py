@@ -22,7 +22,7 @@ def just_taken(item: bytes) -> bytes:
 
 
 def tasks() -> dict[str, Task]:
-    """By name. Not a table of the module: making it takes two seconds, which each process of the suite would spend on it
+    """By name. Not a table of the module: making it takes two seconds, which each process of the suite would spend
     before the first test."""
     arguments = {
         "numbers": b'{"body":%b}' % list_of(b"1"),
