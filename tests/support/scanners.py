@@ -176,7 +176,7 @@ def _calls_in_functions() -> tuple[tuple[ModuleType, ast.FunctionDef | ast.Async
     return tuple(
         (module, function, node)
         for module in modules()
-        if "import re\n" in inspect.getsource(module)
+        if "import re" in inspect.getsource(module)
         for function in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for node in ast.walk(function)
