@@ -42,15 +42,27 @@ def _load(given: Options) -> int:
     measured = run()
     verdicts = tuple(each.judge(measured) for each in given.expectations)
     measured = msgspec.structs.replace(measured, verdicts=verdicts)
-    if given.html_path:
-        Path(given.html_path).write_bytes(report.page(measured))
-    if given.json_path == "-":
-        sys.stdout.buffer.write(result.encode(measured))
-    else:
-        if given.json_path:
-            Path(given.json_path).write_bytes(result.encode(measured))
-        sys.stdout.write(table.text(measured))
-    return 0 if measured.is_good else FAILED
+    is_json = given.json_path == "-"
+    is_written = [
+        not given.html_path or _written("--html", given.html_path, report.page(measured)),
+        is_json or not given.json_path or _written("--json", given.json_path, result.encode(measured)),
+        _written("standard output", "", result.encode(measured) if is_json else table.text(measured).encode()),
+    ]
+    return 0 if measured.is_good and all(is_written) else FAILED
+
+
+def _written(option: str, path: str, data: bytes) -> bool:
+    """A disk may fill up during the load. Whatever else there is to say is said all the same."""
+    try:
+        if path:
+            Path(path).write_bytes(data)
+        else:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+    except OSError as error:
+        print(f"loadgen: {': '.join(filter(None, (option, path, error.strerror)))}", file=sys.stderr)
+        return False
+    return True
 
 
 def _progress(line: str) -> None:

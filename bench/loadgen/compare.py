@@ -34,6 +34,7 @@ _ROWS = (
     _Row("lost", lambda result: result.integrity.lost, _count),
     _Row("mixed up", lambda result: result.integrity.mixed_up, _count),
     _Row("doubled", lambda result: result.integrity.doubled, _count),
+    _Row("without their number", lambda result: result.integrity.unnumbered, _count),
     _Row("generator µs/call", lambda result: result.generator.us_per_call, _count),
 )
 _SAME = ("transport", "revision")

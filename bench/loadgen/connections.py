@@ -9,7 +9,7 @@ from typing import NamedTuple
 from loadgen import wire
 from loadgen.failures import Failure
 from loadgen.plan import Target
-from loadgen.sessions import read_errors
+from loadgen.sessions import OPEN_SECONDS, read_errors, within
 
 
 class Answer(NamedTuple):
@@ -17,7 +17,7 @@ class Answer(NamedTuple):
     body: bytes
 
     def text(self) -> str:
-        return self.body.decode("utf-8", "replace") or "no body"
+        return self.body.decode("utf-8", "replace")
 
 
 class Pool:
@@ -34,6 +34,10 @@ class Pool:
                 return connection
             await connection.aclose()
         return await dialled(self._where)
+
+    async def warm(self) -> None:
+        """With a connection for the first request, whose latency it is then no part of. Raises Failure."""
+        self._idle.append(await dialled(self._where))
 
     async def put(self, connection: wire.Connection, head: wire.Head) -> None:
         """Back, after the answer with this head."""
@@ -67,10 +71,19 @@ class Pool:
 
 
 async def dialled(where: wire.Place) -> wire.Connection:
+    """Raises Failure. A server that accepts and then says nothing, where TLS is spoken, fails here as well."""
     try:
-        return await wire.connect(where)
+        with within(OPEN_SECONDS, f"no connection to {where.authority}"):
+            return await wire.connect(where)
     except OSError as error:
         raise Failure("connect", f"{where.authority}: {_reason(error)}") from error
+
+
+def refusal(head: wire.Head, said: str) -> Failure:
+    """An answer of HTTP that is none of MCP, by its status and in its own words, or with where it leads."""
+    place = head.field(b"location").decode("latin-1").partition("?")[0]
+    leads = f"it leads to {place}" if 300 <= head.status < 400 and place else ""
+    return Failure(f"HTTP {head.status}", leads or said or "no body")
 
 
 def _reason(error: BaseException) -> str:
@@ -105,4 +118,4 @@ def delete_head(where: wire.Place, target: Target) -> bytes:
 def _head(method: bytes, where: wire.Place, target: Target, accept: bytes) -> bytes:
     own = "".join(f"{name}: {value}\r\n" for name, value in target.headers)
     start = f"{where.target} HTTP/1.1\r\nHost: {where.authority}\r\nUser-Agent: loadgen\r\n{own}".encode("latin-1")
-    return b"%b %bAccept: %b\r\n" % (method, start, accept)
+    return b"%b %bAccept: %b\r\nAccept-Encoding: identity\r\n" % (method, start, accept)

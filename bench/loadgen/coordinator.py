@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from loadgen.plan import Load, Target
 from loadgen.prepare import Prepared, Wanted, prepare
 from loadgen.result import IdleCount, Interval, Result, Seconds
 from loadgen.scrape import Scraper
+from loadgen.sessions import within
 from loadgen.tally import Totals
 from loadgen.wire import Lines
 
@@ -26,6 +28,8 @@ HEAD_START_SECONDS = 0.2
 """Until all processes have read when they begin."""
 EXTRA_SECONDS = 60.0
 """Over what a run can take by its own limits; then a process of ours hangs."""
+CLOSING_SECONDS = 30.0
+"""For a process to end its idle sessions, and the servers that it has started."""
 LEFT_OUT = 20
 """Tools that are named; --json has all."""
 Progress = Callable[[str], None]
@@ -44,7 +48,7 @@ class Worker:
         assert self._process.stdin is not None
         await self._process.stdin.send_all(line + b"\n")
 
-    async def stop(self) -> None:
+    async def give_up(self) -> None:
         assert self._process.stdin is not None
         await self._process.stdin.aclose()
 
@@ -69,6 +73,9 @@ async def workers(count: int) -> AsyncIterator[list[Worker]]:
             pipe = subprocess.PIPE
             started.append(await trio.lowlevel.open_process(command, stdin=pipe, stdout=pipe, start_new_session=True))
         yield [Worker(process) for process in started]
+        with trio.move_on_after(CLOSING_SECONDS):
+            for process in started:
+                await process.wait()
     finally:
         for process in started:
             if process.returncode is None:
@@ -86,7 +93,7 @@ class Run:
         self._load = load
         self._run = run
         self._progress = progress
-        self._seconds = Seconds()
+        self._seconds = Seconds(load.processes)
         self._totals: list[Totals] = []
 
     async def measured(self, scraper: Scraper | None) -> Result:
@@ -130,29 +137,35 @@ class Run:
             if scraper is not None:
                 beside.start_soon(scraper.run, begin, time.monotonic)
             beside.start_soon(self._stop_when_interrupted, parts)
-            with trio.fail_after(self._load.longest_seconds + EXTRA_SECONDS):
+            with within(self._load.longest_seconds + EXTRA_SECONDS, "a process of the generator has not ended"):
                 async with nursery() as tasks:
-                    for part in parts:
-                        tasks.start_soon(self._follow, part)
+                    for number, part in enumerate(parts):
+                        tasks.start_soon(self._follow, number, part)
             beside.cancel_scope.cancel()
 
     async def _stop_when_interrupted(self, parts: list[Worker]) -> None:
-        with trio.open_signal_receiver(2) as signals:
-            async for _ in signals:
-                self._progress("stopping: calls in flight are waited for")
-                for part in parts:
-                    await part.stop()
+        """At first calls in flight are waited for, at the second time they are not."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            await anext(signals)
+            self._progress("stopping: calls in flight are waited for; interrupt again to give them up")
+            for part in parts:
+                await part.tell(b"stop")
+            await anext(signals)
+            self._progress("stopping: calls in flight are given up, and not counted")
+            for part in parts:
+                await part.give_up()
+            await trio.sleep_forever()
 
-    async def _follow(self, part: Worker) -> None:
+    async def _follow(self, number: int, part: Worker) -> None:
         while True:
             said = await part.said()
             if isinstance(said, worker.Done):
                 self._totals.append(said.totals)
+                self._seconds.end(number)
                 return
             assert isinstance(said, worker.Tick)
-            self._seconds.add(said.second)
-            newest = self._seconds.latest(self._load.processes)
-            if newest is not None and newest.second == said.second.index and said.second.length >= 1:
+            newest = self._seconds.add(number, said.second)
+            if newest is not None and said.second.length >= 1:
                 self._progress(line_of(newest))
 
 
@@ -160,7 +173,7 @@ def line_of(interval: Interval) -> str:
     latency, errors = interval.latency, sum(interval.errors.values())
     shown = f"p50 {latency.p50:,.1f} ms   p99 {latency.p99:,.1f} ms   max {latency.max:,.1f} ms"
     return (
-        f"{interval.second + 1:>5} s {interval.calls / interval.length:>9,.0f} calls/s"
+        f"{interval.second + 1:>5} s {(interval.calls - errors) / interval.length:>9,.0f} calls/s"
         f"   {shown if latency.max else 'none went well'}   {interval.in_flight} in flight   {errors} errors"
     )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-import msgspec
 import trio
 
 from loadgen.failures import Failure
 from loadgen.ledger import Ledger
-from loadgen.messages import Message, Request, call, tool_result
+from loadgen.messages import UNDECODABLE, Message, Request, call, tool_result
 from loadgen.pace import Pace
 from loadgen.plan import Load, Template
 from loadgen.sessions import Session
@@ -23,6 +23,7 @@ LINGER_SECONDS = 0.25
 """After the last answer: a second answer to it would come now."""
 
 _OPENED_AT_ONCE = 16
+_OF_CONNECTION = frozenset({"closed", "connect", "not HTTP", "HTTP 404"})
 
 OpenSession = Callable[[], Awaitable[Session]]
 
@@ -64,7 +65,7 @@ class Client:
 
     async def failed(self, failure: Failure, session: Session | None) -> None:
         """What is left of a session whose connection broke, or which the server has forgotten, is of no use."""
-        if failure.kind not in {"closed", "connect", "HTTP 404"}:
+        if failure.kind not in _OF_CONNECTION:
             return
         if session is not None and self._session is session:
             await self.aclose()
@@ -99,25 +100,33 @@ class Engine:
         self._ledger = ledger
         self._clients = clients
         self.tally = Tally(is_open=load.is_open)
+        self._cpu_before = 0.0
+        self.cpu_seconds = 0.0
+        """Of this process, until its last call was answered."""
+
+    def count_cpu(self) -> None:
+        self.cpu_seconds = time.process_time() - self._cpu_before
 
     async def run(self, pace: Pace, start: float) -> None:
         """Until the pace says that it is over and the last call is answered or given up."""
+        self._cpu_before = time.process_time()
         ramp = 0.0 if self._load.is_open else self._load.ramp_seconds
         async with trio.open_nursery() as nursery:
             for number, client in enumerate(self._clients):
                 nursery.start_soon(self._client, client, pace, start + ramp * number / len(self._clients))
-        self.tally.late_seconds = pace.late_seconds
-        for due in pace.unsent():
-            self.tally.unsent(self._mix.next()[0].tool, max(self.tally.last - due, 0.0))
+        for due, count in pace.unsent():
+            self.tally.unsent(self._mix.next()[0].tool, max(self.tally.last - due, 0.0), count)
 
     async def _client(self, client: Client, pace: Pace, begin: float) -> None:
         try:
             if not await pace.reached(begin):
                 return
-            await client.open()
+            with trio.move_on_at(self._last_moment(pace)):
+                await client.open()
             async with trio.open_nursery() as lanes:
                 for _ in range(self._load.at_once):
                     lanes.start_soon(self._lane, client, pace)
+            self.count_cpu()
             await trio.sleep(LINGER_SECONDS)
         finally:
             await client.aclose()
@@ -126,27 +135,37 @@ class Engine:
         while (due := await pace.next()) is not None:
             template, request = self._mix.next()
             self.tally.busy += 1
-            await self._call(client, template, request, due)
+            await self._call(client, template, request, due, pace)
             self.tally.busy -= 1
             if self._load.think_seconds:
                 await pace.reached(trio.current_time() + self._load.think_seconds)
 
-    async def _call(self, client: Client, template: Template, request: Request, due: float) -> None:
+    async def _call(self, client: Client, template: Template, request: Request, due: float, pace: Pace) -> None:
         session, sent = None, trio.current_time()
         try:
-            session = await client.session()
+            session = await self._session(client, pace)
             sent = trio.current_time()
-            await self._asked(session, template, request)
+            at = await self._asked(session, template, request)
         except Failure as failure:
             now = self.tally.last = trio.current_time()
             self.tally.failed(template.tool, failure, now - due, now - sent)
             await client.failed(failure, session)
         else:
-            now = self.tally.last = trio.current_time()
-            self.tally.answered(template.tool, now - due, now - sent, checked=template.is_checked)
+            self.tally.last = max(self.tally.last, at)
+            self.tally.answered(template.tool, at - due, at - sent, checked=template.is_checked)
 
-    async def _asked(self, session: Session, template: Template, request: Request) -> None:
-        """Raises Failure unless there is a good answer."""
+    async def _session(self, client: Client, pace: Pace) -> Session:
+        """Raises Failure where it cannot be opened."""
+        with trio.move_on_at(self._last_moment(pace)):
+            return await client.session()
+        raise Failure("timeout", "no session could be opened before the load was over", is_lost=True)
+
+    def _last_moment(self, pace: Pace) -> float:
+        """A session may take longer to open than a call may, but not longer than the load and its last calls."""
+        return max(pace.end, trio.current_time()) + self._load.timeout_seconds
+
+    async def _asked(self, session: Session, template: Template, request: Request) -> float:
+        """The moment of the answer. Raises Failure unless it is a good one."""
         number = self._ledger.issue()
         answer = None
         try:
@@ -156,8 +175,10 @@ class Engine:
             if answer is None:
                 self._ledger.give_up(number)
         if answer is None:
-            raise Failure("timeout", f"no answer within {self._load.timeout_seconds:g} s", is_lost=True)
-        judge(answer, template, number, self._ledger)
+            aside = f"; it said {session.aside!r}, which is no message" if session.aside else ""
+            raise Failure("timeout", f"no answer within {self._load.timeout_seconds:g} s{aside}", is_lost=True)
+        judge(answer.message, template, number, self._ledger)
+        return answer.at
 
 
 def judge(answer: Message, template: Template, number: int, ledger: Ledger) -> None:
@@ -167,7 +188,7 @@ def judge(answer: Message, template: Template, number: int, ledger: Ledger) -> N
     text = bytes(answer.result)
     try:
         result = tool_result.decode(text)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise Failure("not MCP", f"no result of a tool: {error}") from None
     is_missing = template.is_checked and b"%d" % number not in text
     if is_missing and ledger.carries_another(text):
@@ -176,4 +197,5 @@ def judge(answer: Message, template: Template, number: int, ledger: Ledger) -> N
     if result.is_error:
         raise Failure("tool error", f"{template.tool}: {result.text()}")
     if is_missing:
+        ledger.strays["unnumbered"] += 1
         raise Failure("number missing", f"{template.tool}: the answer does not carry the number of its call")

@@ -33,6 +33,8 @@ _COUNTS: dict[str, Callable[[Result], float]] = {
     "doubled": lambda result: result.integrity.doubled,
     "checked": lambda result: result.integrity.checked,
 }
+_SHARES = frozenset(_COUNTS) - {"calls", "calls/s"}
+"""Those that can be given in percent of all calls."""
 HELP = "p50 p90 p99 p99.9 (any percentile), max, mean, calls, calls/s, errors, lost, mixed-up, doubled, checked"
 
 
@@ -46,10 +48,12 @@ class Expectation(NamedTuple):
     unit: str
 
     def judge(self, result: Result) -> Verdict:
-        """A time is given in milliseconds, a count as it is or in percent."""
+        """A time is given in milliseconds, a count as it is or in percent. No time of no call is short enough."""
         actual, limit = self._actual(result), self.value * _MILLISECONDS.get(self.unit, 1.0)
-        unit = "ms" if self.unit in _MILLISECONDS else self.unit
-        return Verdict(self.text, round(actual, 4), _OPERATORS[self.compare](actual, limit), unit)
+        is_time = self.unit in _MILLISECONDS
+        is_measured = not is_time or result.latency.max > 0
+        is_met = is_measured and _OPERATORS[self.compare](actual, limit)
+        return Verdict(self.text, round(actual, 4), is_met, "ms" if is_time else self.unit, is_measured)
 
     def _actual(self, result: Result) -> float:
         if self.figure in _COUNTS:
@@ -70,6 +74,8 @@ def parse(text: str) -> Expectation:
     if not is_time and figure not in _COUNTS:
         raise UsageError(f"--expect: {figure!r} is not measured; there are {HELP}")
     if is_time != (unit in _MILLISECONDS):
-        needed = "needs a unit: us, ms or s" if is_time else "is no time; leave the unit out, or give %"
+        needed = "needs a unit: us, ms or s" if is_time else "is no time; leave the unit out"
         raise UsageError(f"--expect: {text!r}: {figure} {needed}")
+    if unit == "%" and figure not in _SHARES:
+        raise UsageError(f"--expect: {text!r}: {figure} is no part of all calls; leave the % out")
     return Expectation(text.strip(), figure, compare, float(value), unit)

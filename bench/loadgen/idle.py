@@ -44,8 +44,17 @@ class Idle:
                 self.problem = self.problem or str(failure)
 
     async def aclose(self) -> None:
-        for session in self._sessions:
-            await closed(session)
+        """A few at a time, and all of them, though everything else is cancelled."""
+        turn = trio.CapacityLimiter(_OPENED_AT_ONCE)
+
+        async def one(session: Session) -> None:
+            async with turn:
+                await closed(session)
+
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as closing:
+                for session in self._sessions:
+                    closing.start_soon(one, session)
 
 
 @asynccontextmanager

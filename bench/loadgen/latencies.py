@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import compress
 
 import msgspec
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]
@@ -30,8 +31,8 @@ class Latencies:
         self._histogram = HdrHistogram(1, HIGHEST_US, digits)
         self.record_us = self._histogram.record_value
 
-    def record(self, seconds: float) -> None:
-        self.record_us(min(max(round(seconds * 1e6), 1), HIGHEST_US))
+    def record(self, seconds: float, count: int = 1) -> None:
+        self.record_us(min(max(round(seconds * 1e6), 1), HIGHEST_US), count)
 
     def add(self, encoded: str) -> None:
         if encoded:
@@ -57,13 +58,15 @@ class Latencies:
             return Latency()
         found = self._histogram.get_percentile_to_value_dict(SHOWN)
         p50, p90, p99, p999 = (round(found[each] / 1e3, 4) for each in SHOWN)
-        highest, mean = self._histogram.get_max_value() / 1e3, self._histogram.get_mean_value() / 1e3
-        return Latency(p50, p90, p99, p999, round(highest, 4), round(mean, 4))
+        mean = sum(value * count for value, count in self.counts()) / self.count
+        return Latency(p50, p90, p99, p999, round(self._histogram.get_max_value() / 1e3, 4), round(mean, 4))
 
     def counts(self) -> Iterator[tuple[float, int]]:
         """(milliseconds, how many) of each value that was recorded, in order."""
-        for item in self._histogram.get_recorded_iterator():
-            yield item.value_iterated_to / 1e3, item.count_added_in_this_iter_step
+        counts = self._histogram.counts[:]
+        for index in compress(range(len(counts)), counts):  # the library's own iterators take 150 ms for each second
+            value = self._histogram.get_value_from_index(index)
+            yield self._histogram.get_highest_equivalent_value(value) / 1e3, counts[index]
 
 
 def merged(encoded: Sequence[str], digits: int = 3) -> Latencies:

@@ -7,14 +7,17 @@ arguments. So an answer tells by itself whose it is.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import Literal
 
 DIGITS = 15
 """Of every number: integers stay exact in a double (2**53), and messages of one template are equally long."""
 _RUN, _PROCESS = 10**12, 10**10
+REMEMBERED = 100_000
+"""Calls that were given up, the newest: a server that refuses all calls of a day is no reason to run out of memory."""
 
-Stray = Literal["mixed-up", "doubled", "late", "unasked"]
+Stray = Literal["mixed-up", "doubled", "late", "unasked", "unnumbered"]
+"""The last is an answer without the number that it had to carry."""
 
 
 class Ledger:
@@ -24,7 +27,7 @@ class Ledger:
         self._first = self._last = run * _RUN + process * _PROCESS
         self._ours = re.compile(rb"(?<!\d)%d\d{%d}(?!\d)" % (run, DIGITS - len(str(run))))
         self._waiting: set[int] = set()
-        self._given_up: set[int] = set()
+        self._given_up: OrderedDict[int, None] = OrderedDict()
         self.strays: Counter[Stray] = Counter()
 
     def issue(self) -> int:
@@ -39,7 +42,9 @@ class Ledger:
     def give_up(self, number: int) -> None:
         """Nobody waits for it any more; its answer may still come."""
         self._waiting.discard(number)
-        self._given_up.add(number)
+        self._given_up[number] = None
+        if len(self._given_up) > REMEMBERED:
+            self._given_up.popitem(last=False)
 
     def stray(self, number: object) -> Stray:
         """Counts an answer that came where it was not waited for, and says what it is."""
@@ -51,7 +56,7 @@ class Ledger:
         if not isinstance(number, int) or not self._ours.fullmatch(b"%d" % number):
             return "unasked"
         if number in self._given_up:
-            self._given_up.remove(number)
+            del self._given_up[number]
             return "late"
         if self._first < number <= self._last and number not in self._waiting:
             return "doubled"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,8 @@ _CLIENT = {"name": "loadgen", "version": "1"}
 _HOLE = b"\x00"
 """Marks the place of the number; no byte of JSON text is zero."""
 _encode = msgspec.json.Encoder().encode
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""The errors of reading a server's JSON: no UTF-8 in a text, and too deep, are Python's own."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -44,6 +46,14 @@ class Message(msgspec.Struct):
     error: RpcError | None = None
 
 
+class Arrived(NamedTuple):
+    """An answer and the moment when it was there, on the loop's clock: what else its connection brings is no part of
+    its latency."""
+
+    message: Message
+    at: float
+
+
 class _Block(msgspec.Struct):
     text: str = ""
 
@@ -56,13 +66,23 @@ class ToolResult(msgspec.Struct):
         """Its first text, for people."""
         try:
             return next((block.text for block in _blocks.decode(self.content) if block.text), "no text")
-        except msgspec.DecodeError:
+        except UNDECODABLE:
             return "no text"
 
 
 _blocks = msgspec.json.Decoder(list[_Block])
 messages: msgspec.json.Decoder[Message | list[Message]] = msgspec.json.Decoder(Message | list[Message])
 tool_result = msgspec.json.Decoder(ToolResult)
+
+
+def answers_of(data: bytes) -> list[Message] | None:
+    """The answers in a text, which may be a batch; None where it is no message of JSON-RPC."""
+    try:
+        decoded = messages.decode(data)
+    except UNDECODABLE:
+        return None
+    said = decoded if isinstance(decoded, list) else [decoded]
+    return [each for each in said if not each.method and (each.id is not None or each.error is not None)]
 
 
 def request(method: str, params: Mapping[str, Any], revision: str) -> Request:

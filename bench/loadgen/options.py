@@ -12,6 +12,7 @@ import msgspec
 
 from loadgen import expect, wire
 from loadgen.expect import Expectation
+from loadgen.messages import UNDECODABLE
 from loadgen.plan import NONCE, NONCE_INTEGER, REVISIONS, Load, Target, Template, UsageError
 from loadgen.prepare import Wanted
 
@@ -20,10 +21,17 @@ CLIENTS, OPEN_CLIENTS = 8, 64
 LONGEST_SECONDS = 86_400
 MOST_CLIENTS = 100_000
 MOST_PROCESSES = 64
+MOST_WEIGHT = 1_000_000
+"""Of all calls together: each process has a place in memory for every one of them."""
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?")
 """A host and a port, where no command has a colon."""
-_OWN = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "user-agent"})
+_OWN = frozenset(
+    {
+        *("host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent"),
+        *("accept", "accept-encoding"),
+    }
+)
 _TRANSPORTS = ("http", "sse", "stdio")
 
 
@@ -58,6 +66,7 @@ def parse(argv: Sequence[str]) -> Options:
     """Raises UsageError; ``--help`` prints and leaves."""
     given = _parser().parse_args(argv)
     target = _target(given.target, given.transport, given.protocol, given.header)
+    _different(("--calls-from", given.calls_from), ("--json", given.json), ("--html", given.html))
     return Options(
         target=target,
         load=_load(given, target),
@@ -88,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/loadgen",
         allow_abbrev=False,
         description="Load for any MCP server, by its URL or by the command that starts it over stdio. "
-        "Exit code: 0 all is well; 1 answers were lost, mixed up or doubled, no call succeeded, an --expect was not "
-        "met, or the server cannot be reached; 2 the command line cannot be used.",
+        "Exit code: 0 all is well; 1 answers were lost, mixed up, doubled or without their number, no call succeeded, "
+        "an --expect was not met, or the server cannot be reached; 2 the command line cannot be used.",
         epilog="scripts/loadgen compare A.json B.json shows two results side by side.",
     )
     add = parser.add_argument
@@ -246,7 +255,9 @@ def _load(given: argparse.Namespace, target: Target) -> Load:
 
 def _wanted(tools: Sequence[str], path: str | None) -> Wanted:
     if path is None:
-        return Wanted(tools=dict(_weighted(text) for text in tools))
+        named = dict(_weighted(text) for text in tools)
+        _bounded("--tool", sum(named.values()))
+        return Wanted(tools=named)
     if tools:
         raise UsageError("--tool: the calls come from --calls-from already; leave one out")
     lines = _read(path).splitlines()
@@ -255,7 +266,13 @@ def _wanted(tools: Sequence[str], path: str | None) -> Wanted:
     )
     if not templates:
         raise UsageError(f"--calls-from: {path} has no line with a call")
+    _bounded(f"--calls-from: {path}", sum(each.weight for each in templates))
     return Wanted(templates=templates)
+
+
+def _bounded(where: str, weight: int) -> None:
+    if weight > MOST_WEIGHT:
+        raise UsageError(f"{where}: the weights add up to {weight:,}; at most {MOST_WEIGHT:,}, so make them smaller")
 
 
 def _weighted(text: str) -> tuple[str, int]:
@@ -275,13 +292,22 @@ def _read(path: str) -> bytes:
 def _template(where: str, line: bytes) -> Template:
     try:
         given = msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise UsageError(f"{where}: {error}") from None
     if not 1 <= given.weight <= 9999:
         raise UsageError(f"{where}: weight must be from 1 to 9999")
     arguments = msgspec.json.encode(given.arguments)
     is_checked = any(each.encode() in arguments for each in (NONCE, NONCE_INTEGER))
     return Template(tool=given.tool, arguments=msgspec.Raw(arguments), weight=given.weight, is_checked=is_checked)
+
+
+def _different(*files: tuple[str, str | None]) -> None:
+    """One file for two of them would be overwritten."""
+    found: dict[Path, str] = {}
+    for option, path in files:
+        other = found.setdefault(Path(path).resolve(), option) if path and path != "-" else option
+        if other != option:
+            raise UsageError(f"{option}: {path} is the file of {other} as well; give another one")
 
 
 def _writable(option: str, path: str) -> str:

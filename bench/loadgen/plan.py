@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import re
 from typing import Literal
@@ -85,7 +86,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def longest_seconds(self) -> float:
         """All that a run can take: the last call may be made when the time is over, and be given up."""
-        return self.seconds + 2 * self.timeout_seconds + self.think_seconds
+        return self.seconds + 2 * self.timeout_seconds
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,12 @@ def due_seconds(index: int, rate: float, ramp_seconds: float) -> float:
     if index < in_ramp:
         return math.sqrt(2 * ramp_seconds * index / rate)
     return ramp_seconds + (index - in_ramp) / rate
+
+
+def due_count(rate: float, ramp_seconds: float, seconds: float) -> int:
+    """How many calls of an open loop are due before so many seconds."""
+    most = range(math.ceil(rate * seconds) + 1)
+    return bisect.bisect_left(most, seconds, key=lambda index: due_seconds(index, rate, ramp_seconds))
 
 
 def share(whole: int, part: int, parts: int) -> int:

@@ -14,7 +14,7 @@ from loadgen.engine import judge
 from loadgen.failures import Failure, nursery
 from loadgen.ledger import Ledger
 from loadgen.made_up import Tool
-from loadgen.messages import Message, call, request
+from loadgen.messages import UNDECODABLE, Message, call, request
 from loadgen.plan import LEGACY, MODERN, SSE_REVISION, Target, Template, UsageError
 from loadgen.sessions import Session, asked, greet, within
 from loadgen.transports import BY_TRANSPORT, closed, session_of
@@ -66,19 +66,21 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Page(msgspec.Struct):
-    tools: list[Tool] = []
+    """What may be left out may be null as well: not every server's language knows the difference."""
+
+    tools: list[Tool] | None = None
     next_cursor: str | None = msgspec.field(default=None, name="nextCursor")
 
 
 class _Named(msgspec.Struct):
-    name: str = ""
-    version: str = ""
+    name: str | None = None
+    version: str | None = None
 
 
 class _Greeting(msgspec.Struct):
     protocol_version: str = msgspec.field(default="", name="protocolVersion")
-    server: _Named = msgspec.field(default_factory=_Named, name="serverInfo")
-    meta: dict[str, Any] = msgspec.field(default_factory=dict, name="_meta")
+    server: _Named | None = msgspec.field(default=None, name="serverInfo")
+    meta: dict[str, Any] | None = msgspec.field(default=None, name="_meta")
 
 
 async def prepare(target: Target, wanted: Wanted, run: int) -> Prepared:
@@ -139,15 +141,16 @@ def _as_safe(base: Prepared, tried: Sequence[Trial]) -> Prepared:
 
 async def _negotiated(target: Target, ledger: Ledger) -> tuple[Target, str]:
     tried = (target.revision,) if target.revision else REVISIONS[target.transport]
-    failure = Failure("not MCP", "no revision was tried")
+    failure: Failure | None = None
     for revision in tried:
         try:
             return await _greeted(msgspec.structs.replace(target, revision=revision), ledger)
         except Failure as found:
-            failure = found
+            if failure is None or found.kind != "error -32601":  # a method that is unknown says least
+                failure = found
             if found.kind in _HOPELESS or (found.kind == "timeout" and target.transport == "stdio"):
                 break
-    raise failure
+    raise failure or Failure("not MCP", "no revision was tried")
 
 
 async def _greeted(target: Target, ledger: Ledger) -> tuple[Target, str]:
@@ -162,16 +165,16 @@ async def _greeted(target: Target, ledger: Ledger) -> tuple[Target, str]:
             found = _read(answer, _Greeting)
         finally:
             await closed(session)
-        info = found.meta.get("io.modelcontextprotocol/serverInfo", {})
-        named = [found.server.name or info.get("name", ""), found.server.version or info.get("version", "")]
+        info, server = (found.meta or {}).get("io.modelcontextprotocol/serverInfo") or {}, found.server or _Named()
+        named = [server.name or info.get("name"), server.version or info.get("version")]
         revision = target.revision if target.is_modern else found.protocol_version or target.revision
-        return msgspec.structs.replace(target, revision=revision), " ".join(filter(None, map(str, named)))
+        return msgspec.structs.replace(target, revision=revision), " ".join(str(each) for each in named if each)
 
 
 def _read(answer: Message, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.result, type=kind)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise Failure("not MCP", f"the server's answer has another shape: {error}") from None
 
 
@@ -182,13 +185,13 @@ async def list_tools(session: Session, target: Target, ledger: Ledger) -> list[T
     while len(cursors) < PAGES:
         where = {"cursor": cursors[-1]} if cursors else {}
         page = _read(await asked(session, request("tools/list", where, target.revision), ledger), _Page)
-        tools += page.tools
+        tools += page.tools or []
         if not page.next_cursor:
-            break
+            return tools
         if page.next_cursor in cursors:
             raise Failure("tools/list", f"its page {page.next_cursor!r} leads to itself")
         cursors.append(page.next_cursor)
-    return tools
+    raise Failure("tools/list", f"it has more than {PAGES:,} pages")
 
 
 class Trials:
@@ -243,7 +246,7 @@ class Trials:
         try:
             with within(seconds, "no answer"):
                 answer = await self._session.ask(call(template, self._target.revision), number)
-            judge(answer, template, number, self._ledger)
+            judge(answer.message, template, number, self._ledger)
         finally:
             self._ledger.settle(number)
 

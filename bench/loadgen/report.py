@@ -12,7 +12,7 @@ from loadgen import charts
 from loadgen.charts import Column, Scale, Series
 from loadgen.latencies import Latencies, Latency, merged
 from loadgen.result import Interval, Result, Sample
-from loadgen.table import latency_cells, load_of, milliseconds
+from loadgen.table import latency_cells, load_of, milliseconds, waited
 
 BARS = 48
 """Of the distribution, equally wide on a logarithmic axis."""
@@ -52,7 +52,7 @@ def _header(result: Result) -> Iterator[str]:
 
 def _tiles(result: Result) -> Iterator[str]:
     latency, found = result.latency, result.integrity
-    faults = found.lost + found.mixed_up + found.doubled
+    faults = found.lost + found.mixed_up + found.doubled + found.unnumbered
     tiles = (
         ("calls/s", f"{result.calls_per_second:,.1f}", "", False),
         ("calls", f"{result.calls:,}", "", False),
@@ -253,6 +253,7 @@ def _answers(result: Result) -> Iterator[str]:
         ("mixed up", found.mixed_up, "the answer was another call's"),
         ("doubled", found.doubled, "a call was answered more than once"),
         ("too late", found.late, "the answer came after its call had been given up"),
+        ("did not carry their number", found.unnumbered, "answers that had to repeat the number of their call"),
         ("carried their number", found.checked, "answers that had to repeat the number of their call, and did"),
     )
     rows = "".join(
@@ -335,6 +336,8 @@ def _beside(result: Result) -> Iterator[str]:
     processes = f"{made.processes} process{'es' if made.processes > 1 else ''}"
     took = f"took {made.us_per_call:,.0f} µs of CPU a call, and {made.busiest_share:.0%} of a core at most"
     says = [f"The generator ({processes}) {took}{late}{busy}."]
+    if made.waited:
+        says.append(f"{waited(result)}.")
     if idle.wanted:
         says.append(
             f"{idle.opened:,} of {idle.wanted:,} idle sessions were opened, {idle.open_at_end:,} were open at the end."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import msgspec
 
 from loadgen.latencies import Latencies, Latency, merged
+from loadgen.messages import UNDECODABLE
 from loadgen.plan import Load, UsageError
 from loadgen.prepare import LeftOut, Prepared
-from loadgen.tally import Second, ToolCount, Totals
+from loadgen.tally import NOT_SENT, Second, ToolCount, Totals
 
 FORMAT = 1
 BUSY_SHARE = 0.8
@@ -31,12 +33,14 @@ class Integrity(msgspec.Struct, frozen=True, kw_only=True):
     lost: int = 0
     mixed_up: int = 0
     doubled: int = 0
+    unnumbered: int = 0
+    """Answers that had to carry the number of their call, and did not."""
     late: int = 0
     """Answers to calls that had been given up."""
 
     @property
     def is_sound(self) -> bool:
-        return not (self.lost or self.mixed_up or self.doubled)
+        return not (self.lost or self.mixed_up or self.doubled or self.unnumbered)
 
 
 class ToolRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +70,15 @@ class IdleCount(msgspec.Struct, frozen=True):
 
 
 class Generator(msgspec.Struct, frozen=True, kw_only=True):
-    """The cost of measuring: CPU of all processes, and the share of a core that the busiest one took."""
+    """The cost of measuring: CPU of all processes, and the share of a core that the busiest one took. ``waited``: calls
+    of the open loop that were due while every client waited for an answer."""
 
     processes: int
     cpu_seconds: float
     busiest_share: float
     us_per_call: float
     late_ms: float
+    waited: int = 0
 
     @property
     def is_too_busy(self) -> bool:
@@ -93,16 +99,19 @@ class Verdict(msgspec.Struct, frozen=True):
     actual: float
     is_met: bool
     unit: str = ""
+    is_measured: bool = True
+    """Of a time: whether there was any call to measure."""
 
     @property
     def shown(self) -> str:
         """What it was, in words."""
-        return f"{self.actual:g} {self.unit}".strip()
+        return f"{self.actual:g} {self.unit}".strip() if self.is_measured else "not measured"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """``latency`` counts from when a call was due, ``service`` from when it was sent; they differ in the open loop,
-    elsewhere ``service`` is None. ``histogram`` is the whole distribution, as HdrHistogram writes it."""
+    elsewhere ``service`` is None. ``calls_per_second`` are those that went well: fast errors are no throughput.
+    ``histogram`` is the whole distribution, as HdrHistogram writes it."""
 
     format: int = FORMAT
     started: str
@@ -142,7 +151,7 @@ def encode(result: Result) -> bytes:
 def read(path: str, data: bytes) -> Result:
     try:
         result = msgspec.json.decode(data, type=Result)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise UsageError(f"{path}: no result of loadgen --json: {error}") from None
     if result.format != FORMAT:
         raise UsageError(f"{path}: has format {result.format}, this loadgen reads {FORMAT}; measure again")
@@ -150,29 +159,48 @@ def read(path: str, data: bytes) -> Result:
 
 
 class Seconds:
-    """Seconds of all processes, added up as they come."""
+    """Seconds of all processes, added up as they come: a load may last a day, and one second has 2 KB of histograms."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int) -> None:
+        self._told = dict.fromkeys(range(processes), -1.0)
         self._found: dict[int, list[Second]] = {}
+        self._whole: dict[int, Interval] = {}
+        self._newest = -1.0
+        self.latency, self.service = Latencies(), Latencies()
+        self.calls = 0
+        self.errors: Counter[str] = Counter()
 
-    def add(self, second: Second) -> None:
+    def add(self, process: int, second: Second) -> Interval | None:
+        """The newest second that every process has told of, if it is another one than before."""
         self._found.setdefault(second.index, []).append(second)
+        self._told[process] = second.index
+        self.latency.add(second.latency)
+        self.service.add(second.service)
+        self.calls += second.calls
+        self.errors.update(second.errors)
+        newest = min(self._told.values())
+        if newest <= self._newest:
+            return None
+        self._newest = newest
+        self._settle(newest - 1)  # the rest of the last second may be added to the one before
+        return self._interval(int(newest))
 
-    def latest(self, processes: int) -> Interval | None:
-        """The newest second that every process has told of."""
-        whole = [index for index, parts in self._found.items() if len(parts) >= processes]
-        return self._interval(max(whole)) if whole else None
+    def end(self, process: int) -> None:
+        """It has nothing more to tell."""
+        self._told[process] = math.inf
+
+    def _settle(self, before: float) -> None:
+        for index in [each for each in self._found if each < before]:
+            self._whole[index] = self._interval(index)
+            del self._found[index]
 
     def intervals(self, until: float) -> tuple[Interval, ...]:
-        """In order; those after the last answer are left out."""
-        return tuple(
-            self._interval(index)
-            for index in sorted(self._found)
-            if index < until or any(part.calls for part in self._found[index])
-        )
+        """In order; those after the end of the load are left out."""
+        self._settle(math.inf)
+        return tuple(each for index, each in sorted(self._whole.items()) if index < until or each.calls)
 
     def _interval(self, index: int) -> Interval:
-        parts = self._found[index]
+        parts = self._found.get(index, [])
         errors: Counter[str] = Counter()
         for part in parts:
             errors.update(part.errors)
@@ -184,21 +212,6 @@ class Seconds:
             in_flight=sum(part.busy for part in parts),
             latency=merged([part.latency for part in parts]).summary(),
         )
-
-    def latency(self) -> Latencies:
-        return merged([part.latency for parts in self._found.values() for part in parts])
-
-    def service(self) -> Latencies:
-        return merged([part.service for parts in self._found.values() for part in parts])
-
-    def count(self) -> tuple[int, Counter[str]]:
-        """Calls, and errors by kind."""
-        errors: Counter[str] = Counter()
-        calls = 0
-        for part in (part for parts in self._found.values() for part in parts):
-            errors.update(part.errors)
-            calls += part.calls
-        return calls, errors
 
 
 def _length(lengths: Sequence[float]) -> float:
@@ -215,10 +228,9 @@ def of_run(
     totals: Sequence[Totals],
     **others: Any,  # noqa: ANN401 - fields of Result
 ) -> Result:
-    calls, errors = seconds.count()
+    calls, errors, latency = seconds.calls, seconds.errors, seconds.latency
     elapsed = max((each.elapsed for each in totals), default=0.0)
     examples = {kind: text for each in totals for kind, text in each.examples.items()}
-    latency = seconds.latency()
     target = prepared.target
     return Result(
         target=target.shown,
@@ -228,16 +240,16 @@ def of_run(
         load=load,
         elapsed_seconds=round(elapsed, 3),
         calls=calls,
-        calls_per_second=round(calls / elapsed, 1) if elapsed else 0.0,
+        calls_per_second=round((calls - errors.total()) / elapsed, 1) if elapsed else 0.0,
         error_count=errors.total(),
         errors=tuple(ErrorCount(kind, count, examples.get(kind, "")) for kind, count in errors.most_common()),
         integrity=_integrity(totals),
         latency=latency.summary(),
-        service=seconds.service().summary() if load.is_open else None,
+        service=seconds.service.summary() if load.is_open else None,
         histogram=latency.encoded(),
         tools=_tools(totals),
         intervals=seconds.intervals(elapsed),
-        generator=_generator(totals, calls, elapsed),
+        generator=_generator(totals, calls - errors[NOT_SENT]),
         left_out=prepared.left_out,
         notes=prepared.notes,
         **others,
@@ -253,6 +265,7 @@ def _integrity(totals: Sequence[Totals]) -> Integrity:
         lost=sum(each.lost for each in totals),
         mixed_up=strays["mixed-up"],
         doubled=strays["doubled"],
+        unnumbered=strays["unnumbered"],
         late=strays["late"],
     )
 
@@ -275,12 +288,14 @@ def _tool(name: str, counts: Sequence[ToolCount]) -> ToolRow:
     )
 
 
-def _generator(totals: Sequence[Totals], calls: int, elapsed: float) -> Generator:
+def _generator(totals: Sequence[Totals], calls: int) -> Generator:
     cpu = [each.cpu_seconds for each in totals]
+    shares = [each.cpu_seconds / each.elapsed for each in totals if each.elapsed]
     return Generator(
         processes=len(totals),
         cpu_seconds=round(sum(cpu), 3),
-        busiest_share=round(max(cpu, default=0.0) / elapsed, 3) if elapsed else 0.0,
+        busiest_share=round(max(shares, default=0.0), 3),
         us_per_call=round(sum(cpu) / calls * 1e6, 1) if calls else 0.0,
         late_ms=round(max((each.late_seconds for each in totals), default=0.0) * 1e3, 2),
+        waited=sum(each.waited for each in totals),
     )

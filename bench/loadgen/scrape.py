@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,6 +15,9 @@ from loadgen.plan import UsageError
 from loadgen.result import Sample
 
 EVERY_SECONDS = 1.0
+"""At first; a long load is looked at less often."""
+SAMPLES = 1_200
+"""Of which every other one is dropped when there are more: a page may have hundreds of families, a load a day."""
 ANSWER_SECONDS = 5.0
 _SUMMED = frozenset({"gauge", "counter", "unknown"})
 _NO_LOAD = frozenset({"process_start_time_seconds", "process_max_fds"})
@@ -38,7 +42,9 @@ class Scraper:
         where = wire.place(url)
         self._pool = Pool(where)
         self._url = url
-        self._request = f"GET {where.target} HTTP/1.1\r\nHost: {where.authority}\r\nAccept: text/plain\r\n\r\n".encode()
+        fields = f"Host: {where.authority}\r\nAccept: text/plain\r\nAccept-Encoding: identity\r\n"
+        self._request = f"GET {where.target} HTTP/1.1\r\n{fields}\r\n".encode()
+        self._every = EVERY_SECONDS
         self.samples: list[Sample] = []
 
     async def read(self) -> dict[str, float]:
@@ -57,12 +63,15 @@ class Scraper:
 
     async def run(self, start: float, clock: Callable[[], float]) -> None:
         while True:
-            try:
-                values = await self.read()
-                self.samples.append(Sample(round(clock() - start, 3), values))
-            except UsageError:
-                pass
-            await trio.sleep(EVERY_SECONDS)
+            with suppress(UsageError):
+                self.keep(Sample(round(clock() - start, 3), await self.read()))
+            await trio.sleep(self._every)
+
+    def keep(self, sample: Sample) -> None:
+        self.samples.append(sample)
+        if len(self.samples) > SAMPLES:
+            del self.samples[1::2]
+            self._every *= 2
 
     async def aclose(self) -> None:
         await self._pool.aclose()

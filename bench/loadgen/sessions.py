@@ -11,7 +11,7 @@ import trio
 from loadgen import wire
 from loadgen.failures import Failure
 from loadgen.ledger import Ledger
-from loadgen.messages import INITIALIZED, Message, Request, initialize
+from loadgen.messages import INITIALIZED, Arrived, Message, Request, initialize
 from loadgen.plan import Target
 
 OPEN_SECONDS = 30.0
@@ -21,7 +21,7 @@ OPEN_SECONDS = 30.0
 class Session(Protocol):
     """``ask`` raises Failure, and settles the number of what was answered; its caller sets the deadline."""
 
-    async def ask(self, request: Request, number: int) -> Message: ...
+    async def ask(self, request: Request, number: int) -> Arrived: ...
 
     async def notify(self, request: Request) -> None: ...
 
@@ -54,7 +54,7 @@ async def asked(session: Session, request: Request, ledger: Ledger) -> Message:
     number = ledger.issue()
     try:
         with within(OPEN_SECONDS, f"no answer to {request.method.decode()}"):
-            answer = await session.ask(request, number)
+            answer = (await session.ask(request, number)).message
     except Failure as failure:
         if session.aside:
             raise Failure(

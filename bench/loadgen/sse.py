@@ -7,11 +7,11 @@ from urllib.parse import urljoin, urlsplit
 import trio
 
 from loadgen import wire
-from loadgen.connections import Pool, dialled, get_head, post_head
+from loadgen.connections import Pool, dialled, get_head, post_head, refusal
 from loadgen.failures import Failure
 from loadgen.ledger import Ledger
 from loadgen.mailbox import Mailbox
-from loadgen.messages import Message, Request
+from loadgen.messages import Arrived, Request
 from loadgen.plan import Target
 from loadgen.sessions import OPEN_SECONDS, Beside, read_errors, within
 
@@ -34,9 +34,10 @@ class Sse:
             with read_errors():
                 await self._connection.send(get_head(wire.place(self._target.url), self._target) + b"\r\n")
                 head = await self._connection.head()
-                shown = (await self._connection.body(head)).decode("utf-8", "replace") if head.status >= 300 else ""
+                if head.status >= 300:
+                    raise refusal(head, (await self._connection.body(head)).decode("utf-8", "replace"))
             if head.status != 200 or not head.is_events:
-                raise Failure(f"HTTP {head.status}", f"no stream of events; {shown or 'no body'}")
+                raise Failure("not MCP", f"HTTP {head.status} without a stream of events")
             self._reader = Beside(tasks, lambda: self._read(head))
             await self._is_ready.wait()
 
@@ -53,20 +54,23 @@ class Sse:
         self._is_ready.set()
 
     def _take(self, kind: str, data: bytes) -> None:
-        if kind == "endpoint":
+        if kind == "endpoint" and self._pool is None:
             self._post_to(data.decode("latin-1"))
         elif kind == "message":
             self._mailbox.deliver(data)
 
     def _post_to(self, address: str) -> None:
-        url = urljoin(self._target.url, address)
+        try:
+            url = urljoin(self._target.url, address)
+            where = wire.place(url)
+        except ValueError as error:
+            raise Failure("not MCP", f"the server wants messages at {address}, which is no address: {error}") from None
         if urlsplit(url)[:2] != urlsplit(self._target.url)[:2]:
             raise Failure("not MCP", f"the server wants messages at another origin: {url}")
-        where = wire.place(url)
         self._pool, self._start = Pool(where), post_head(where, self._target, b"*/*")
         self._is_ready.set()
 
-    async def ask(self, request: Request, number: int) -> Message:
+    async def ask(self, request: Request, number: int) -> Arrived:
         self._mailbox.expect(number)
         try:
             await self._post(request.body(b"%d" % number))
@@ -82,7 +86,7 @@ class Sse:
             raise Failure("not MCP", "the stream did not name an address for messages")
         answer = await self._pool.post(b"%bContent-Length: %d\r\n\r\n%b" % (self._start, len(body), body))
         if answer.head.status >= 300:
-            raise Failure(f"HTTP {answer.head.status}", answer.text())
+            raise refusal(answer.head, answer.text())
 
     async def listen(self, _: trio.Nursery) -> None:
         """The stream is there already."""

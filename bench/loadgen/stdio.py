@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-from collections import deque
+from contextlib import suppress
 
 import trio
 
 from loadgen.failures import Failure
 from loadgen.ledger import Ledger
 from loadgen.mailbox import Mailbox
-from loadgen.messages import Message, Request
+from loadgen.messages import Arrived, Request
 from loadgen.plan import Target
 from loadgen.sessions import Beside
-from loadgen.wire import Lines
+from loadgen.wire import Lines, WireError
 
 END_SECONDS = 5.0
 """A server has to leave once its input ends; after this it is killed."""
+_LAST_BYTES = 4096
+"""Of its log, whose last line may say why it left."""
 
 
 class Stdio:
@@ -25,9 +27,9 @@ class Stdio:
     def __init__(self, process: trio.Process, ledger: Ledger, tasks: trio.Nursery) -> None:
         self._process = process
         self._mailbox = Mailbox(ledger)
-        self._turn = trio.StrictFIFOLock()
-        self._last_words: deque[bytes] = deque(maxlen=1)
-        self._readers = (Beside(tasks, self._read), Beside(tasks, self._read_log))
+        self._outbox, self._unsent = trio.open_memory_channel[bytes](0)
+        self._last_words = b""
+        self._tasks = [Beside(tasks, each) for each in (self._read, self._read_log, self._write)]
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -35,10 +37,12 @@ class Stdio:
         try:
             async for piece in self._process.stdout:
                 for line in lines.feed(piece):
-                    if line.strip():
-                        self._mailbox.deliver(line)
+                    self._mailbox.deliver(line.strip())
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+        except WireError as error:
+            self._mailbox.end(Failure("closed", f"{error}; nothing more is read", is_lost=True))
+            return
         with trio.move_on_after(1):  # the last line of its log says why it left
             await self._process.wait()
         await trio.lowlevel.checkpoint()
@@ -46,33 +50,37 @@ class Stdio:
 
     async def _read_log(self) -> None:
         assert self._process.stderr is not None
-        lines = Lines()
         async for piece in self._process.stderr:
-            self._last_words.extend(line for line in lines.feed(piece) if line.strip())
+            self._last_words = (self._last_words + piece)[-_LAST_BYTES:]
 
     def _why(self) -> str:
-        said = self._last_words[-1].decode("utf-8", "replace") if self._last_words else ""
+        said = self._last_words.rstrip().rpartition(b"\n")[2].decode("utf-8", "replace")
         code = self._process.returncode
         return (f" with exit code {code}" if code is not None else "") + (f": {said}" if said else "")
 
-    async def ask(self, request: Request, number: int) -> Message:
+    async def ask(self, request: Request, number: int) -> Arrived:
         self._mailbox.expect(number)
         try:
-            await self._write(request.body(b"%d" % number))
+            await self._send(request.body(b"%d" % number))
             return await self._mailbox.wait(number)
         finally:
             self._mailbox.forget(number)
 
     async def notify(self, request: Request) -> None:
-        await self._write(request.body(b""))
+        await self._send(request.body(b""))
 
-    async def _write(self, body: bytes) -> None:
-        assert self._process.stdin is not None
+    async def _send(self, body: bytes) -> None:
         try:
-            async with self._turn:
-                await self._process.stdin.send_all(body + b"\n")
+            await self._outbox.send(body)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Failure("closed", f"the server does not read any more{self._why()}", is_lost=True) from error
+
+    async def _write(self) -> None:
+        """A message that has begun is written to its end, though its call was given up: the next one follows it."""
+        assert self._process.stdin is not None
+        with self._unsent, suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for body in self._unsent:
+                await self._process.stdin.send_all(body + b"\n")
 
     async def listen(self, _: trio.Nursery) -> None:
         """The stream is there already."""
@@ -88,14 +96,15 @@ class Stdio:
 
     async def aclose(self) -> None:
         assert self._process.stdin is not None
+        self._outbox.close()
         with trio.move_on_after(END_SECONDS):
             await self._process.stdin.aclose()
             await self._process.wait()
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
-        for reader in self._readers:
-            reader.stop()
+        for task in self._tasks:
+            task.stop()
 
 
 async def open_stdio(target: Target, ledger: Ledger, tasks: trio.Nursery) -> Stdio:

@@ -64,10 +64,20 @@ def _summary(result: Result) -> Iterator[str]:
     yield f"generator: {processes}, {made.us_per_call:,.0f} µs of CPU a call, {made.busiest_share:.0%} of a core{late}"
     if made.is_too_busy:
         yield "the generator itself was busy: its own time is part of these latencies; give it more --processes"
+    if made.waited:
+        yield waited(result)
     idle = result.idle
     if idle.wanted:
         problem = f"; {idle.problem}" if idle.problem else ""
         yield f"idle sessions: {idle.opened} of {idle.wanted} opened, {idle.open_at_end} open at the end{problem}"
+
+
+def waited(result: Result) -> str:
+    """Whether the load or the server was too little for the other only the reader knows."""
+    return (
+        f"{result.generator.waited:,} calls were due while all {result.load.clients} clients waited for answers; "
+        "if the server can answer more calls at once, give it more --clients"
+    )
 
 
 def _latency(result: Result) -> Iterator[str]:
@@ -100,6 +110,7 @@ def _faults(result: Result) -> Iterator[str]:
     yield (
         f"answers: {found.lost:,} lost, {found.mixed_up:,} mixed up, {found.doubled:,} doubled; "
         f"{found.checked:,} carried the number of their call"
+        + (f", {found.unnumbered:,} did not" if found.unnumbered else "")
         + (f"; {found.late:,} came too late" if found.late else "")
     )
 

@@ -12,6 +12,7 @@ from loadgen.latencies import Latencies
 
 EXAMPLES = 50
 """Kinds of failures with an example; a server that makes up kinds without end is not followed further."""
+NOT_SENT = "not sent"
 _OTHERS = "others"
 
 
@@ -54,6 +55,8 @@ class Totals(msgspec.Struct, kw_only=True):
     """From the start to the last answer."""
     late_seconds: float = 0.0
     """How late the generator itself was at most with a call that could have been sent."""
+    waited: int = 0
+    """Calls that were due while every client waited for an answer."""
 
 
 class _PerTool:
@@ -79,7 +82,6 @@ class Tally:
         self.busy = 0
         self.last = 0.0
         """When the last call ended, on the loop's clock."""
-        self.late_seconds = 0.0
 
     def answered(self, tool: str, latency: float, service: float, *, checked: bool) -> None:
         """A call that went well. Seconds."""
@@ -101,21 +103,21 @@ class Tally:
             per_tool.calls += 1
             self._calls += 1
 
-    def unsent(self, tool: str, waited: float) -> None:
-        """A call that was due and could not be made while the load lasted. Its wait counts in full."""
-        self._examples.setdefault("not sent", "every client was waiting for an answer: the server cannot keep up")
-        self._errors["not sent"] += 1
+    def unsent(self, tool: str, waited: float, count: int) -> None:
+        """Calls that were due and could not be made while the load lasted. Their wait counts in full."""
+        self._examples.setdefault(NOT_SENT, "no client was free: the server cannot keep up, or --clients are too few")
+        self._errors[NOT_SENT] += count
         per_tool = self._tool(tool)
-        per_tool.errors += 1
-        self._record(per_tool, waited, waited)
+        per_tool.errors += count
+        self._record(per_tool, waited, None, count)
 
-    def _record(self, per_tool: _PerTool, latency: float, service: float) -> None:
-        per_tool.calls += 1
-        self._calls += 1
-        per_tool.latency.record(latency)
-        self._latency.record(latency)
-        if self._service is not None:
-            self._service.record(service)
+    def _record(self, per_tool: _PerTool, latency: float, service: float | None, count: int = 1) -> None:
+        per_tool.calls += count
+        self._calls += count
+        per_tool.latency.record(latency, count)
+        self._latency.record(latency, count)
+        if self._service is not None and service is not None:
+            self._service.record(service, count)
 
     def _tool(self, tool: str) -> _PerTool:
         found = self._tools.get(tool)
@@ -145,7 +147,6 @@ class Tally:
         return Totals(
             examples=self._examples,
             lost=self.lost,
-            late_seconds=self.late_seconds,
             tools={name: each.count() for name, each in self._tools.items()},
             **others,
         )

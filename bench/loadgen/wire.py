@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +14,8 @@ import trio
 HEAD_BYTES = 64 * 1024
 BODY_BYTES = 256 * 1024 * 1024
 """Lists of tools of the largest documents have about 120 MB."""
+TLS_SECONDS = 0.05
+"""For what came on a connection over TLS to be read: mostly a goodbye, or tickets for the next handshake."""
 _READ_BYTES = 64 * 1024
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n", re.IGNORECASE)
@@ -93,9 +95,13 @@ class Connection:
         if self._buffer or not self._socket.is_readable():
             return False
         try:
-            return not await self._socket.recv(1, socket.MSG_PEEK)
-        except OSError:
+            if self._is_plain:
+                return not await self._socket.recv(1, socket.MSG_PEEK)
+            with trio.move_on_after(TLS_SECONDS):
+                await self._more("")
+        except (OSError, ClosedError):
             return True
+        return False
 
     def has_unread(self) -> bool:
         """Whether there is more than what was asked for. TLS has things of its own to say."""
@@ -137,7 +143,7 @@ class Connection:
             parts.append(piece)
         return b"".join(parts)
 
-    async def pieces(self, head: Head) -> AsyncIterator[bytes]:
+    async def pieces(self, head: Head) -> AsyncGenerator[bytes, None]:
         """The body as it comes."""
         if head.status in _WITHOUT_BODY:
             return
@@ -204,48 +210,70 @@ async def connect(where: Place) -> Connection:
     secure = trio.SSLStream(plain, ssl.create_default_context(), server_hostname=where.host, https_compatible=True)
     try:
         await secure.do_handshake()
-    except trio.BrokenResourceError as error:
+    except BaseException as error:
         await trio.aclose_forcefully(plain)
-        raise OSError("no TLS") from error
+        if isinstance(error, trio.BrokenResourceError):
+            raise OSError("no TLS") from error
+        raise
     return Connection(secure, plain)
 
 
 class Lines:
     """Whole lines out of pieces of bytes, in linear time: a list of tools may be one line of 120 MB."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = BODY_BYTES) -> None:
+        self._most = most
         self._rest: list[bytes] = []
+        self._size = 0
 
     def feed(self, piece: bytes | bytearray) -> list[bytes]:
+        """Raises WireError for a line without an end."""
         first, *others = bytes(piece).split(b"\n")
         self._rest.append(first)
+        self._size += len(first)
+        if self._size > self._most:
+            raise WireError(f"a line has more than {self._most:,} bytes")
         if not others:
             return []
         lines = [b"".join(self._rest), *others[:-1]]
-        self._rest = [others[-1]]
+        self._rest, self._size = [others[-1]], len(others[-1])
         return [line.removesuffix(b"\r") for line in lines]
 
 
 class Events:
     """Server-sent events out of pieces of bytes: (kind, data) of each that is whole."""
 
-    def __init__(self) -> None:
-        self._lines = Lines()
+    def __init__(self, most: int = BODY_BYTES) -> None:
+        self._most = most
+        self._lines = Lines(most)
+        self._after_return = False
         self._kind = "message"
         self._data: list[bytes] = []
+        self._size = 0
 
     def feed(self, piece: bytes) -> list[tuple[str, bytes]]:
+        """Raises WireError for an event without an end. A line ends with CR LF, LF or CR (HTML, 9.2.5)."""
+        if not piece:
+            return []
+        start = self._after_return and piece.startswith(b"\n")
+        self._after_return = piece.endswith(b"\r")
+        piece = piece[start:]
+        if b"\r" in piece:
+            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         return [event for line in self._lines.feed(piece) for event in self._take(line)]
 
     def _take(self, line: bytes) -> list[tuple[str, bytes]]:
         if not line:
             event = (self._kind, b"\n".join(self._data))
             whole = [event] if self._data else []
-            self._kind, self._data = "message", []
+            self._kind, self._data, self._size = "message", [], 0
             return whole
         name, _, value = line.partition(b":")
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
+            self._size += len(line)
+            if self._size > self._most:
+                raise WireError(f"an event has more than {self._most:,} bytes")
         elif name == b"event":
             self._kind = value.removeprefix(b" ").decode("utf-8", "replace")
         return []

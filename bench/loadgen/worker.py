@@ -1,8 +1,8 @@
 """One process that makes calls: ``python -m loadgen.worker``.
 
 The first line of its input is its `Work`. It says a line once its idle sessions are open, and begins at the moment that
-the second line names. From then on each second is a line, and the totals are the last one. When its input ends it stops
-early, so nothing is left behind by a coordinator that is gone.
+the second line names. From then on each second is a line, and the totals are the last one. At a third line it makes no
+more calls. When its input ends it waits for no answer either, so nothing is left behind by a coordinator that is gone.
 """
 
 from __future__ import annotations
@@ -92,31 +92,47 @@ async def work(given: Work, stdin: Input) -> None:
             start = trio.current_time() + float(begin) - time.monotonic()
             engine = Engine(load, Mix(given.templates, given.target.revision, given.part), ledger, clients)
             pace = pace_of(load, given.part, start)
-            tasks.start_soon(_stop_at_end, stdin, pace)
-            cpu_seconds = await _measured(engine, pace, start)
-            strays = {str(kind): count for kind, count in ledger.strays.items()}
-            beside = {"strays": strays, "idle_opened": idle.opened, "idle_left": idle.left()}
-            elapsed = max(engine.tally.last - start, 0.0)
-            say(Done(engine.tally.totals(cpu_seconds=cpu_seconds, elapsed=elapsed, **beside)))
+            scope = trio.CancelScope()
+            tasks.start_soon(_stop, stdin, pace, scope)
+            await _measured(engine, pace, start, scope)
+            beside = {
+                "strays": {str(kind): count for kind, count in ledger.strays.items()},
+                "idle_opened": idle.opened,
+                "idle_left": idle.left(),
+                "elapsed": _over(engine, pace, start) - start,
+                "cpu_seconds": engine.cpu_seconds,
+                "late_seconds": pace.late_seconds,
+                "waited": pace.waited,
+            }
+            say(Done(engine.tally.totals(**beside)))
         tasks.cancel_scope.cancel()
 
 
-async def _stop_at_end(stdin: Input, pace: Pace) -> None:
-    await stdin.line()
+async def _stop(stdin: Input, pace: Pace, scope: trio.CancelScope) -> None:
+    is_told = await stdin.line()
     pace.stop()
+    if is_told:
+        await stdin.line()
+    scope.cancel()
 
 
-async def _measured(engine: Engine, pace: Pace, start: float) -> float:
-    """Runs the load and says each second; returns the CPU that it took here."""
+def _over(engine: Engine, pace: Pace, start: float) -> float:
+    """The end of the load: its last answer, or the time that it was given, though nothing came at its end."""
+    return max(engine.tally.last, pace.end, start)
+
+
+async def _measured(engine: Engine, pace: Pace, start: float, scope: trio.CancelScope) -> None:
+    """Runs the load and says each second."""
     ticks = Ticks(engine.tally, start)
     await trio.sleep_until(start)
-    before = time.process_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ticks.run)
-        await engine.run(pace, start)
+        with scope:
+            await engine.run(pace, start)
+        if scope.cancelled_caught:
+            engine.count_cpu()
         nursery.cancel_scope.cancel()
-    ticks.end()
-    return time.process_time() - before
+    ticks.end(_over(engine, pace, start))
 
 
 class Ticks:
@@ -133,9 +149,9 @@ class Ticks:
             say(Tick(self._tally.second(self._index)))
             self._index += 1
 
-    def end(self) -> None:
+    def end(self, over: float) -> None:
         """What is left of a second; too little for one of its own is added to the one before."""
-        length = max(self._tally.last - self._start - self._index, 0.0)
+        length = max(over - self._start - self._index, 0.0)
         index = self._index - (length < WHOLE_SECONDS and self._index > 0)
         say(Tick(self._tally.second(index, length)))
 

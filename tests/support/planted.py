@@ -5,8 +5,10 @@ As a program it serves stdio: ``python planted.py FAULT EVERY``. It has nothing 
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,6 +21,10 @@ TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required"
 BROKEN = {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone"}}, "required": ["a"]}
 META = {"io.modelcontextprotocol/serverInfo": {"name": "planted", "version": "1"}}
 SAFE = {"readOnlyHint": True}
+BEFORE = (
+    b"id: 1\nretry: 1000\ndata:\n\n: still here\n\n"
+    b'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}\n\n'
+)
 TOOLS = [
     {"name": "echo", "inputSchema": TEXT, "annotations": SAFE},
     {"name": "quiet", "inputSchema": {"type": "object"}, "annotations": SAFE},
@@ -28,15 +34,17 @@ TOOLS = [
 ]
 FAULTS = (
     *("none", "mixed up", "lost", "doubled", "closed", "number missing", "tool error", "error", "swapped"),
-    *("elsewhere", "slow", "stall", "endless list"),
+    *("elsewhere", "slow", "stall", "endless list", "longer list", "nulls"),
 )
 DELAY_SECONDS = 2.0
 
 
 class Planted:
     """``fault`` is in each ``every``-th call, "swapped" in the first two alone. ``events``: answers to a POST come as a
-    stream of events. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of them. ``tools``: other
-    ones than `TOOLS`."""
+    stream of events, behind what a server may say before (2025-11-25, Resumability; progress). ``stays_open``: such a
+    stream does not end with its answer. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of
+    them. ``lasting``: a session ends after so many messages; then ``gone`` is the body of each 404. ``ending_seconds``:
+    to end one that is no longer wanted. ``tools``: other ones than `TOOLS`."""
 
     def __init__(
         self,
@@ -44,14 +52,21 @@ class Planted:
         every: int = 10,
         *,
         events: bool = False,
+        stays_open: bool = False,
         modern: bool = True,
         sessions: bool = False,
+        lasting: float = math.inf,
+        gone: bytes = b"",
+        ending_seconds: float = 0.0,
         tools: list[Any] = TOOLS,
     ) -> None:
         assert fault in FAULTS
         self._fault = fault
         self._every = every
-        self._events = events
+        self._events = events or stays_open
+        self._stays_open = stays_open
+        self._lasting, self._gone, self._ending_seconds = lasting, gone, ending_seconds
+        self._said: Counter[str] = Counter()
         self._modern = modern
         self._tools = tools
         self._moving = trio.Event()
@@ -76,15 +91,25 @@ class Planted:
             case "tools/call":
                 return await self._call(message)
             case "tools/list":
-                cursor = {"nextCursor": "again"} if self._fault == "endless list" else {}
-                return [_result(message, tools=self._tools, **cursor)]
+                return [_result(message, tools=self._tools, **self._cursor(message))]
             case "initialize":
                 version = message["params"]["protocolVersion"]
-                return [_result(message, protocolVersion=version, serverInfo={"name": "planted", "version": "1"})]
+                number = None if self._fault == "nulls" else "1"
+                named = {"name": "planted", "version": number}
+                return [_result(message, protocolVersion=version, serverInfo=named, _meta=None)]
             case "server/discover" if self._modern:
                 return [_result(message, supportedVersions=["2026-07-28"], _meta=META)]
             case method:
                 return [{"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": f"no {method}"}}]
+
+    def _cursor(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Of the next page of the list."""
+        here = (message["params"] or {}).get("cursor", "")
+        return {
+            "endless list": {"nextCursor": "again"},
+            "longer list": {"nextCursor": f"{here}x"},
+            "nulls": {"nextCursor": None},
+        }.get(self._fault, {})
 
     async def _call(self, message: dict[str, Any]) -> list[Any] | None:
         name, said = message["params"]["name"], message["params"].get("arguments", {}).get("text", "")
@@ -147,7 +172,8 @@ class Planted:
         if words[:2] == [b"GET", b"/sse"]:
             self._streams.append(stream)
             start = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-            await stream.send_all(start + b"event: endpoint\ndata: /messages/%d\n\n" % (len(self._streams) - 1))
+            endpoint = b"event: endpoint\ndata: /messages/%d\n\n" % (len(self._streams) - 1)
+            await stream.send_all(start + endpoint + BEFORE)
         elif words[0] == b"GET":
             await stream.send_all(b"HTTP/1.1 405 no\r\nContent-Length: 0\r\n\r\n")
         elif words[1].startswith(b"/messages/"):
@@ -170,12 +196,15 @@ class Planted:
             sent, name = msgspec.json.encode(answer), self.sessions[-1].encode()
             start = b"HTTP/1.1 200 OK\r\nmcp-session-id: %b\r\nContent-Type: application/json\r\n" % name
             await stream.send_all(start + b"Content-Length: %d\r\n\r\n%b" % (len(sent), sent))
-        elif named not in self.sessions or named in self.ended:
-            await stream.send_all(b"HTTP/1.1 404 gone\r\nContent-Length: 0\r\n\r\n")
+        elif named not in self.sessions or named in self.ended or self._said[named] >= self._lasting:
+            start = b"HTTP/1.1 404 gone\r\nContent-Type: application/json\r\n"
+            await stream.send_all(start + b"Content-Length: %d\r\n\r\n%b" % (len(self._gone), self._gone))
         elif head.startswith(b"DELETE "):
+            await trio.sleep(self._ending_seconds)
             self.ended.append(named)
             await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         else:
+            self._said[named] += 1
             await self._on_post(stream, body, await self.answers(body))
 
     async def _on_stream(self, session: trio.SocketStream, answers: list[Any] | None) -> None:
@@ -196,7 +225,9 @@ class Planted:
         elif self._events:
             sent = b"".join(b"event: message\ndata: " + msgspec.json.encode(each) + b"\n\n" for each in answers)
             head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-            await stream.send_all(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(sent), sent))
+            for piece in (BEFORE, sent):
+                head += b"%x\r\n%b\r\n" % (len(piece), piece)
+            await stream.send_all(head + (b"" if self._stays_open else b"0\r\n\r\n"))
         else:
             for answer in answers:
                 sent = msgspec.json.encode(answer)

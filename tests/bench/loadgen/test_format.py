@@ -15,16 +15,16 @@ FORMAT_1 = {
     "errors integrity latency service histogram tools intervals idle generator left_out notes server_metrics verdicts",
     "load": "clients at_once rate seconds calls ramp_seconds think_seconds idle processes timeout_seconds",
     "errors": "kind count example",
-    "integrity": "checked lost mixed_up doubled late",
+    "integrity": "checked lost mixed_up doubled unnumbered late",
     "latency": LATENCY,
     "service": LATENCY,
     "tools": "tool calls errors checked latency",
     "intervals": "second length calls errors in_flight latency",
     "idle": "wanted opened open_at_end problem",
-    "generator": "processes cpu_seconds busiest_share us_per_call late_ms",
+    "generator": "processes cpu_seconds busiest_share us_per_call late_ms waited",
     "left_out": "tool why",
     "server_metrics": "second values",
-    "verdicts": "expectation actual is_met unit",
+    "verdicts": "expectation actual is_met unit is_measured",
 }
 """The names of each part, by the name of the part itself; another name needs another number."""
 

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from loadgen import expect, options
-from loadgen.__main__ import main
+from loadgen.__main__ import _written, main
+from loadgen.latencies import Latency
 from loadgen.plan import UsageError
 from loadgen.result import Integrity
 from reported import RESULT
@@ -40,13 +41,18 @@ REFUSED = {
     f"{URL} --calls-from empty.jsonl": "--calls-from: empty.jsonl has no line with a call",
     f"{URL} --calls-from bad.jsonl": "--calls-from: bad.jsonl, line 2: Input data was truncated",
     f"{URL} --calls-from odd.jsonl": "--calls-from: odd.jsonl, line 1: Object contains unknown field `args`",
+    f"{URL} --calls-from heavy.jsonl": "--calls-from: heavy.jsonl: the weights add up to 1,009,899; at most 1,000,000",
     f"{URL} --calls-from good.jsonl --tool a": "--tool: the calls come from --calls-from already",
     f"{URL} --expect fast": "--expect: 'fast' is no threshold; write it as p99<200ms",
     f"{URL} --expect p99<200": "--expect: 'p99<200': p99 needs a unit",
     f"{URL} --expect errors<1s": "--expect: 'errors<1s': errors is no time",
+    f"{URL} --expect calls/s>5%": "--expect: 'calls/s>5%': calls/s is no part of all calls",
     f"{URL} --expect speed<1": "--expect: 'speed' is not measured; there are p50",
     f"{URL} --metrics metrics": "--metrics: 'metrics': must begin with http://",
     f"{URL} --json gone/a.json": "--json: gone/a.json: No such file or directory",
+    f"{URL} --json a --html ./a": "--html: ./a is the file of --json as well; give another one",
+    f"{URL} --calls-from good.jsonl --json good.jsonl": "--json: good.jsonl is the file of --calls-from as well",
+    f"{URL} --header Accept-Encoding:gzip": "--header: Accept-Encoding is set by loadgen itself",
     f"{URL} --html -": "--html: needs the name of a file",
     f"{URL} --header X-A": "--header: write it as 'Name: value'",
     f"{URL} --verbose": "unrecognized arguments: --verbose",
@@ -55,6 +61,8 @@ REFUSED = {
     "compare a.json": "compare: needs two files",
     "compare gone.json bad.jsonl": "gone.json: No such file or directory",
     "compare bad.jsonl bad.jsonl": "bad.jsonl: no result of loadgen --json",
+    "compare deep.json deep.json": "deep.json: no result of loadgen --json",
+    f"{URL} --calls-from deep.json": "--calls-from: deep.json, line 1: maximum recursion depth exceeded",
 }
 
 
@@ -63,6 +71,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("empty.jsonl").write_text("\n")
     Path("bad.jsonl").write_text('{"tool":"a"}\n{"tool":\n')
+    Path("deep.json").write_text('{"tool":"a","arguments":{"x":' + "[" * 100_000)
+    Path("heavy.jsonl").write_text('{"tool":"a","weight":9999}\n' * 101)
     Path("odd.jsonl").write_text('{"tool":"a","args":{}}\n')
     Path("good.jsonl").write_text('{"tool":"a","arguments":{"n":"{nonce:int}"},"weight":2}\n{"tool":"b"}\n')
     return tmp_path
@@ -145,13 +155,26 @@ def test_what_it_was_is_shown_with_its_unit(text: str, shown: str):
     assert expect.parse(text).judge(RESULT).shown == shown
 
 
+def test_a_time_is_not_met_where_no_call_was_measured():
+    nothing = msgspec.structs.replace(RESULT, latency=Latency(), histogram="")
+    for text in ("p99<1s", "max<1s"):
+        verdict = expect.parse(text).judge(nothing)
+        assert (verdict.is_met, verdict.shown) == (False, "not measured")
+    assert expect.parse("lost<=3").judge(nothing).is_met
+
+
 def test_faults_fail_a_run_without_any_threshold():
     sound = msgspec.structs.replace(RESULT, verdicts=(), integrity=Integrity())
     assert sound.is_good
-    for fault in ("lost", "mixed_up", "doubled"):
+    for fault in ("lost", "mixed_up", "doubled", "unnumbered"):
         assert not msgspec.structs.replace(sound, integrity=Integrity(**{fault: 1})).is_good
     assert msgspec.structs.replace(sound, integrity=Integrity(late=1)).is_good
     assert not msgspec.structs.replace(sound, error_count=1000).is_good
+
+
+def test_a_file_that_cannot_be_written_any_more_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert not _written("--json", str(tmp_path), b"{}")
+    assert capsys.readouterr().err == f"loadgen: --json: {tmp_path}: Is a directory\n"
 
 
 @pytest.mark.parametrize("text", ["", "p", "p100<1s", "p99", "p99<", "<5", "p99<-1ms", "p99<1ms<2ms"])

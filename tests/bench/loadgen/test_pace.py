@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clocks import run
-from loadgen.engine import Client, Engine, Mix
+from loadgen.engine import LINGER_SECONDS, Client, Engine, Mix
 from loadgen.latencies import Latencies, Latency, merged
 from loadgen.ledger import Ledger
-from loadgen.messages import Message, Request
-from loadgen.pace import pace_of
+from loadgen.messages import Arrived, Message, Request
+from loadgen.pace import UNSENT_GROUPS, pace_of
 from loadgen.plan import LEGACY, Load, Template, due_seconds, share
 from loadgen.tally import Tally
 
@@ -29,15 +30,16 @@ class Scripted:
     """A session that takes as long for each call as a test says; the first call is number 1."""
 
     is_alive = True
+    aside = ""
 
     def __init__(self, seconds: Callable[[int], float]) -> None:
         self._seconds = seconds
         self.calls = 0
 
-    async def ask(self, request: Request, number: int) -> Message:
+    async def ask(self, request: Request, number: int) -> Arrived:
         self.calls += 1
         await trio.sleep(self._seconds(self.calls))
-        return Message(id=number, result=RESULT)
+        return Arrived(Message(id=number, result=RESULT), trio.current_time())
 
     async def notify(self, request: Request) -> None: ...
 
@@ -46,21 +48,35 @@ class Scripted:
     async def aclose(self) -> None: ...
 
 
-def measured(load: Load, seconds: Callable[[int], float]) -> Tally:
+class Ran(NamedTuple):
+    """``end`` by the pace and ``over`` by the clock, both since the start; ``calls`` that the server saw."""
+
+    tally: Tally
+    calls: int
+    waited: int
+    end: float
+    over: float
+
+
+def ran(load: Load, seconds: Callable[[int], float]) -> Ran:
     """All clients speak to one server."""
     session = Scripted(seconds)
 
     async def open_session() -> Scripted:
         return session
 
-    async def main() -> Tally:
+    async def main() -> Ran:
         start = trio.current_time()
         clients = [Client(open_session) for _ in range(load.clients)]
-        engine = Engine(load, Mix([CALL], LEGACY, 0), Ledger(100), clients)
-        await engine.run(pace_of(load, 0, start), start)
-        return engine.tally
+        engine, pace = Engine(load, Mix([CALL], LEGACY, 0), Ledger(100), clients), pace_of(load, 0, start)
+        await engine.run(pace, start)
+        return Ran(engine.tally, session.calls, pace.waited, pace.end - start, trio.current_time() - start)
 
     return run(main)
+
+
+def measured(load: Load, seconds: Callable[[int], float]) -> Tally:
+    return ran(load, seconds).tally
 
 
 def latency(tally: Tally) -> tuple[int, Latency, Latency]:
@@ -118,6 +134,44 @@ def test_calls_that_could_not_be_made_in_time_count_as_errors_with_all_the_time_
     assert merged([second.latency]).summary().max == near(2900.0)
 
 
+def test_calls_that_were_never_sent_took_no_time_since_they_were_sent():
+    _, due, sent = latency(measured(Load(clients=1, rate=10.0, seconds=1.0, timeout_seconds=0.5), lambda _: 0.4))
+    assert due.max > 1_000
+    assert sent.max == near(400.0)
+
+
+def test_millions_of_calls_that_were_never_made_are_told_in_groups_and_none_is_forgotten():
+    pace = pace_of(Load(clients=1, rate=1e6, seconds=100.0, processes=3), 1, 0.0)
+    groups = list(pace.unsent())
+    assert len(groups) <= UNSENT_GROUPS
+    assert sum(count for _, count in groups) == share(10**8, 1, 3)
+    assert (groups[0][0], groups[-1][0]) == (pytest.approx(0.0, abs=1e-5), pytest.approx(100.0, abs=0.02))
+
+
+def test_calls_that_no_client_was_free_for_are_counted_beside_their_latency():
+    """Ten are due in a second, and a client can make two of them."""
+    assert ran(Load(clients=1, rate=10.0, seconds=1.0), lambda _: 0.5).waited == 9
+
+
+@pytest.mark.parametrize(
+    ("load", "calls", "seconds"),
+    [
+        (Load(clients=2, seconds=2.0, think_seconds=60.0), 2, 2.0),
+        (Load(clients=3, calls=3, seconds=1e5, think_seconds=60.0), 3, QUICK),
+        (Load(clients=2, calls=1, seconds=100.0, ramp_seconds=100.0), 1, QUICK),
+        (Load(clients=9, rate=0.5, seconds=3.0), 2, 3.0),
+        (Load(clients=9, rate=0.5, calls=2, seconds=1e5), 2, 2.0),
+    ],
+    ids=["seconds, of thought", "calls, of thought", "calls, of a ramp", "seconds, of a rate", "calls, of a rate"],
+)
+def test_a_load_lasts_as_long_as_was_said_or_until_its_last_call(load: Load, calls: int, seconds: float):
+    """The wait for a second answer comes on top."""
+    found = ran(load, lambda _: QUICK)
+    assert found.calls == calls
+    assert found.end == pytest.approx(seconds, abs=0.002)
+    assert found.over <= seconds + 2 * QUICK + LINGER_SECONDS
+
+
 def test_a_call_that_is_never_answered_counts_with_its_timeout():
     tally = measured(Load(clients=1, calls=3, timeout_seconds=0.5), lambda call: 60.0 if call == 2 else QUICK)
     second = tally.second(0)
@@ -160,8 +214,16 @@ def test_processes_together_make_the_calls_that_one_would_make_when_it_would_mak
     parts = []
     for part in range(3):
         pace = pace_of(Load(clients=3, rate=50.0, calls=100, ramp_seconds=2.0, processes=3), part, 0.0)
-        parts += pace.unsent()
+        parts += [due for due, count in pace.unsent() for _ in range(count)]
     assert sorted(parts) == pytest.approx(whole)
+
+
+def test_the_mean_of_a_histogram_is_that_of_its_values():
+    made = Latencies()
+    values = [0.001, 0.002, 0.003, 0.5]
+    for each in values:
+        made.record(each)
+    assert made.summary().mean == near(sum(values) / len(values) * 1e3)
 
 
 @settings(max_examples=20)  # reading a histogram out takes some milliseconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import msgspec
 import pytest
 import trio
 
+from loadgen import made_up
 from loadgen.failures import Failure
+from loadgen.made_up import Tool
 from loadgen.plan import Target, Template, UsageError
 from loadgen.prepare import LeftOut, Prepared, Wanted, prepare
-from planted import TOOLS, Planted, serving
+from planted import SAFE, TEXT, TOOLS, Planted, serving
 
 
 def prepared(planted: Planted, wanted: Wanted | None = None, revision: str = "", path: str = "/mcp") -> Prepared:
@@ -98,9 +101,79 @@ def test_where_every_trial_failed_the_first_failure_is_shown():
         prepared(Planted(tools=[tool for tool in TOOLS if tool["name"] == "refuses"]))
 
 
-def test_a_list_without_an_end_is_not_read_for_ever():
-    with pytest.raises(Failure, match=r"^tools/list: its page 'again' leads to itself"):
-        prepared(Planted("endless list"))
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("endless list", r"^tools/list: its page 'again' leads to itself"),
+        ("longer list", r"^tools/list: it has more than 1,000 pages"),
+    ],
+)
+def test_a_list_without_an_end_is_not_read_for_ever(fault: str, told: str):
+    with pytest.raises(Failure, match=told):
+        prepared(Planted(fault, tools=[]))
+
+
+def test_what_a_server_may_leave_out_may_be_null():
+    tool = {"name": "echo", "inputSchema": TEXT, "annotations": None}
+    found = prepared(Planted("nulls", modern=False, tools=[tool]), Wanted(tools={"echo": 1}))
+    assert (found.server, shown(found)) == ("planted", {"echo": ({"text": "{nonce}"}, True)})
+
+
+ODD = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    told = {"result": 5} if asked["method"] == "initialize" else {"error": {"code": -32601, "message": "no"}}
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"]} | told), flush=True)
+"""
+
+
+def test_of_two_revisions_that_fail_the_one_whose_method_is_unknown_says_least():
+    with pytest.raises(Failure, match=r"^not MCP: the server's answer has another shape"):
+        trio.run(prepare, Target(transport="stdio", command=(sys.executable, "-S", "-c", ODD)), Wanted(), 100)
+
+
+SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "bounds with a fraction": (
+        {"properties": {"a": {"type": "number", "exclusiveMinimum": 0.5, "maximum": 0.75}}, "required": ["a"]},
+        {"a": 0.501},
+    ),
+    "steps with a fraction": (
+        {"properties": {"a": {"type": "number", "multipleOf": 0.25, "minimum": 1.3}}, "required": ["a"]},
+        {"a": 1.5},
+    ),
+    "a rule of another part": (
+        {"allOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}], "properties": {"b": {"const": 1}}},
+        {"a": "text", "b": 1},
+    ),
+    "an argument that needs another": (
+        {
+            "properties": {"a": {"const": 1}, "b": {"const": 2}},
+            "required": ["a"],
+            "dependentRequired": {"a": ["b"]},
+        },
+        {"a": 1, "b": 2},
+    ),
+    "an invalid keyword": (
+        {"properties": {"a": {"type": "integer", "minimum": 3, "exclusiveMinimum": True}}, "required": ["a"]},
+        {"a": 3},
+    ),
+}
+"""Schemas of tools, and the arguments that are made up."""
+
+
+@pytest.mark.parametrize("case", SCHEMAS)
+def test_arguments_fit_what_the_schema_says_of_each_and_of_all_together(case: str):
+    schema, arguments = SCHEMAS[case]
+    encoded = msgspec.json.encode({"type": "object"} | schema)
+    made = made_up.plain(Tool(name="tool", input_schema=msgspec.Raw(encoded)), whole=False)
+    assert msgspec.json.decode(made.arguments) == arguments
+
+
+def test_a_schema_that_is_invalid_costs_its_tool_the_number_and_no_more():
+    schema = {"type": "object", "properties": {"text": {"type": "string", "minLength": -1}}, "required": ["text"]}
+    found = prepared(Planted(tools=[{"name": "echo", "inputSchema": schema, "annotations": SAFE}, *TOOLS[1:2]]))
+    assert shown(found) == {"echo": ({"text": "text"}, False), "quiet": ({}, False)}
 
 
 def test_a_server_without_the_named_revision_is_a_failure_with_its_own_words():

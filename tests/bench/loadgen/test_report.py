@@ -143,6 +143,7 @@ def test_its_numbers_are_those_of_the_result(seen: Seen):
         "answers lost": "3",
         "answers mixed up": "0",
         "answers doubled": "0",
+        "answers did not carry their number": "0",
         "answers too late": "1",
         "answers carried their number": "900",
     }

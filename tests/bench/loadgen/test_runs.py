@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,16 +13,25 @@ from typing import Any
 
 import msgspec
 import pytest
+import trio
+import trio.testing
 
 import planted
-from loadgen import compare, report, result
-from loadgen.plan import UsageError
-from loadgen.result import Result
+from loadgen import compare, report, result, table
+from loadgen.coordinator import Run, line_of
+from loadgen.latencies import merged
+from loadgen.plan import LEGACY, MODERN, Load, Target, Template, UsageError
+from loadgen.prepare import Prepared
+from loadgen.result import Result, Seconds
+from loadgen.tally import Second, Totals
+from loadgen.worker import Done, Said, Work, work
+from planted import Planted, serving
 from processes import CHECKOUT, environment, started
 from reported import RESULT
 
 RUN_SECONDS = 60
 COMMAND = [sys.executable, "-m", "loadgen"]
+ECHO = Template(tool="echo", arguments=msgspec.Raw(b'{"text":"I am {nonce}"}'), is_checked=True)
 STDIO = ("--", sys.executable, planted.__file__)
 
 
@@ -153,6 +163,105 @@ def test_nothing_of_the_server_is_imported_but_what_makes_values_of_schemas():
     below = {"errors", "openapi.text", "openapi.text.numbers"}
     allowed = {f"openapi_mcp_server.{name}" for name in of_values | of_schemas | below}
     assert set(done.stdout.split()) <= {"openapi_mcp_server"} | allowed
+
+
+TICK = Second(index=0, calls=10, errors={"timeout": 1}, latency=merged([RESULT.histogram]).encoded())
+
+
+def test_seconds_that_all_processes_have_told_of_are_added_up_and_not_kept():
+    seconds = Seconds(2)
+    for index in range(100):
+        assert seconds.add(0, msgspec.structs.replace(TICK, index=index)) is None
+        newest = seconds.add(1, msgspec.structs.replace(TICK, index=index))
+        assert (newest.second, newest.calls, newest.errors) == (index, 20, {"timeout": 2})
+        assert len(seconds._found) <= 3
+    assert (seconds.calls, seconds.errors, seconds.latency.count) == (2_000, {"timeout": 200}, 200_000)
+    assert [(each.second, each.calls) for each in seconds.intervals(100.0)] == [(index, 20) for index in range(100)]
+
+
+def test_a_process_that_is_done_early_holds_up_no_line_of_progress():
+    seconds = Seconds(2)
+    seconds.add(0, TICK)
+    assert seconds.add(1, TICK) is not None
+    seconds.end(0)
+    newest = seconds.add(1, msgspec.structs.replace(TICK, index=1))
+    assert (newest.second, newest.calls) == (1, 10)
+
+
+def test_fast_errors_and_calls_that_were_never_sent_are_no_throughput():
+    seconds = Seconds(1)
+    seconds.add(0, msgspec.structs.replace(TICK, calls=100, errors={"HTTP 503": 60, "not sent": 20}))
+    prepared = Prepared(target=Target(transport="http", url="http://127.0.0.1/mcp"), server="", templates=())
+    totals = [Totals(elapsed=2.0, cpu_seconds=0.8)]
+    beside = {"started": "", "idle": RESULT.idle}
+    found = result.of_run(prepared, RESULT.load, seconds, totals, **beside)
+    assert (found.calls, found.error_count, found.calls_per_second) == (100, 80, 10.0)
+    assert (found.generator.us_per_call, found.generator.busiest_share) == (10_000.0, 0.4)
+    [second] = found.intervals
+    assert line_of(second).split()[2:4] == ["20", "calls/s"]
+
+
+def test_a_process_ends_its_idle_sessions_before_it_is_gone():
+    """They are more than it ends at once."""
+    planted_here = Planted(modern=False, sessions=True, ending_seconds=0.1)
+
+    async def main() -> Result:
+        async with serving(planted_here) as origin:
+            target = Target(transport="http", url=f"{origin}/mcp", revision=LEGACY)
+            prepared = Prepared(target=target, server="", templates=(ECHO,))
+            return await Run(prepared, Load(clients=1, calls=4, idle=20), 100, lambda _: None).measured(None)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", environ()["PYTHONPATH"])
+        found = trio.run(main)
+    assert (found.calls, found.error_count, found.idle.open_at_end) == (4, 0, 20)
+    assert len(planted_here.sessions) == 21
+    assert sorted(planted_here.ended) == sorted(planted_here.sessions)
+
+
+@pytest.mark.parametrize("lines", [[b"stop", b""], [b""]], ids=["interrupted twice", "its coordinator is gone"])
+def test_a_load_that_is_given_up_tells_what_it_has_without_the_calls_in_flight(
+    lines: list[bytes], capfdbinary: pytest.CaptureFixture[bytes]
+):
+    """None of its two calls is answered, and each would be waited for a minute."""
+    planted_here = Planted("lost", 1)
+
+    class Told:
+        """The lines that a coordinator writes: to begin, and the others when both calls have come."""
+
+        def __init__(self) -> None:
+            self._lines = [repr(time.monotonic()).encode(), *lines]
+
+        async def line(self) -> bytes:
+            while len(self._lines) <= len(lines) and len(planted_here.calls) < 2:
+                await trio.testing.wait_all_tasks_blocked()
+            return self._lines.pop(0)
+
+    async def main() -> None:
+        async with serving(planted_here) as origin:
+            target = Target(transport="http", url=f"{origin}/mcp", revision=MODERN)
+            load = Load(clients=2, timeout_seconds=60.0)
+            with trio.fail_after(20):
+                await work(Work(target=target, load=load, templates=(ECHO,), run=100, part=0), Told())
+
+    trio.run(main)
+    done = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=Said)
+    assert isinstance(done, Done)
+    assert (len(planted_here.calls), done.totals.tools, done.totals.lost) == (2, {}, 0)
+
+
+def test_a_load_with_too_few_clients_says_so():
+    generator = msgspec.structs.replace(RESULT.generator, waited=1234)
+    said = "1,234 calls were due while all 64 clients waited for answers; if the server can answer more calls at once"
+    assert said in table.text(changed(generator=generator))
+    assert said in report.page(changed(generator=generator)).decode()
+    assert said not in table.text(RESULT)
+
+
+def test_answers_without_their_number_are_told_where_there_are_any():
+    missing = changed(integrity=result.Integrity(checked=900, unnumbered=7))
+    assert "; 900 carried the number of their call, 7 did not\n" in table.text(missing)
+    assert "; 900 carried the number of their call; 1 came too late\n" in table.text(RESULT)
 
 
 def changed(**fields: Any) -> Result:

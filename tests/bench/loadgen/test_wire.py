@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.failures import Failure
-from loadgen.scrape import values_in
+from loadgen.result import Sample
+from loadgen.scrape import SAMPLES, Scraper, values_in
 from loadgen.streamable_http import answers_in
 from loadgen.wire import ClosedError, Connection, Events, Head, Lines, WireError, place
 
@@ -82,6 +83,8 @@ def test_an_answer_that_is_none_is_named(case: str):
 
 
 REFUSAL = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"say who you are"}}'
+OF_NOBODY = REFUSAL.replace(b"null", b'"server-error"')
+OWN = REFUSAL.replace(b"null", b"7")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,12 @@ REFUSAL = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"say who
         (403, b"", "HTTP 403: no body"),
         (404, b"<html>gone</html>", "HTTP 404: <html>gone</html>"),
         (200, b"<html>hello</html>", "not MCP: HTTP 200 without an answer: <html>hello</html>"),
+        (200, b'{"x":' + b"[" * 100_000, "not MCP: HTTP 200 without an answer: " + ('{"x":' + "[" * 200)[:172]),
+        (200, b'{"method":"\xff"}', 'not MCP: HTTP 200 without an answer: {"method":"\ufffd"}'),
+        (404, REFUSAL, "HTTP 404: say who you are"),
+        (404, OF_NOBODY, "HTTP 404: say who you are"),
+        (429, OWN, "HTTP 429: say who you are"),
+        (503, REFUSAL, "HTTP 503: say who you are"),
     ],
 )
 def test_an_answer_of_http_that_holds_none_of_mcp_is_named_by_its_status(status: int, body: bytes, kind: str):
@@ -100,19 +109,48 @@ def test_an_answer_of_http_that_holds_none_of_mcp_is_named_by_its_status(status:
     assert str(failed.value) == kind
 
 
-def test_an_error_of_json_rpc_is_an_answer_whatever_its_status():
-    head = Head(400, is_last=False, raw=b"HTTP/1.1 400 x\r\n\r\n")
-    assert [each.error.code for each in answers_in(head, REFUSAL) if each.error] == [-32600]
+@pytest.mark.parametrize(
+    ("status", "body", "number"), [(400, REFUSAL, None), (400, OF_NOBODY, None), (404, OWN, 7), (500, OWN, 7)]
+)
+def test_an_error_of_json_rpc_is_an_answer_whatever_its_status(status: int, body: bytes, number: int | None):
+    head = Head(status, is_last=False, raw=b"HTTP/1.1 %d x\r\n\r\n" % status)
+    assert [(each.id, each.error.code) for each in answers_in(head, body) if each.error] == [(number, -32600)]
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "kind"),
+    [
+        (307, b"Location: https://example.com/mcp?key=s3cret", "HTTP 307: it leads to https://example.com/mcp"),
+        (200, b"Content-Encoding: gzip", "not MCP: HTTP 200 with Content-Encoding gzip, which was not accepted"),
+    ],
+)
+def test_what_a_header_says_of_an_answer_that_cannot_be_used_is_said(status: int, field: bytes, kind: str):
+    with pytest.raises(Failure) as failed:
+        answers_in(Head(status, is_last=False, raw=b"HTTP/1.1 %d x\r\n%b\r\n\r\n" % (status, field)), b"\x1f\x8b")
+    assert str(failed.value) == kind
 
 
 STREAM = b": hello\r\nevent: endpoint\ndata: /m\n\ndata: {\r\ndata:  }\r\n\r\nid: 5\n\nevent: x\n\ndata\n\ndata: last"
 
 
-@given(st.lists(st.integers(0, len(STREAM)), max_size=8))
-def test_events_are_the_same_wherever_the_stream_is_cut(cuts: list[int]):
-    events, places = Events(), [0, *sorted(cuts), len(STREAM)]
-    found = [event for start, end in pairwise(places) for event in events.feed(STREAM[start:end])]
+@given(
+    st.sampled_from([STREAM, STREAM.replace(b"\r", b""), STREAM.replace(b"\r", b"").replace(b"\n", b"\r")]),
+    st.lists(st.integers(0, len(STREAM)), max_size=8),
+)
+def test_events_are_the_same_whatever_ends_a_line_and_wherever_the_stream_is_cut(stream: bytes, cuts: list[int]):
+    events, places = Events(), [0, *sorted(cuts), len(stream)]
+    found = [event for start, end in pairwise(places) for event in events.feed(stream[start:end])]
     assert found == [("endpoint", b"/m"), ("message", b"{\n }"), ("message", b"")]
+
+
+@pytest.mark.parametrize(
+    ("reader", "piece"), [(Lines(1000), b"x" * 99), (Events(1000), b"x" * 99), (Events(1000), b"data: x\n" * 9)]
+)
+def test_what_never_ends_is_not_kept_for_ever(reader: Lines | Events, piece: bytes):
+    for _ in range(1000 // len(piece)):
+        assert reader.feed(piece) == []
+    with pytest.raises(WireError, match=r"has more than 1,000 bytes"):
+        reader.feed(piece * 4)
 
 
 def test_a_line_in_many_pieces_is_put_together_once():
@@ -136,6 +174,15 @@ def test_an_address_in_brackets_is_dialled_without_them():
         "[::1]:8000",
         "/mcp?x=1",
     )
+
+
+def test_of_a_long_load_fewer_readings_of_metrics_are_kept():
+    scraper = Scraper("http://127.0.0.1/metrics")
+    for second in range(5 * SAMPLES):
+        scraper.keep(Sample(float(second), {}))
+    seconds = [each.second for each in scraper.samples]
+    assert SAMPLES / 2 <= len(seconds) <= SAMPLES
+    assert seconds[0] == 0.0
 
 
 def test_metrics_are_summed_over_labels_and_histograms_left_out():
