@@ -14,6 +14,7 @@ from openapi_mcp_server.bridge.arguments import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.bridge.schemas.edits import decode, encode
 from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mock import synthesis
@@ -61,7 +62,7 @@ def prove(tool: Tool, origin: Origin, proof: Proof) -> None:
 
 def _made(tool: Tool, proof: Proof) -> Iterator[tuple[str, dict[str, Any]]]:
     """(what is tried, arguments) with what the tool requires, and with all that it takes."""
-    schema = synthesis.decode(tool.input.schema)  # which says all; clients are told what they read
+    schema = decode(tool.input.schema)  # which says all; clients are told what they read
     for whole in (False, True):
         place = f"{tool.name} at {tool.pointer} with {'all' if whole else 'required'} arguments"
         try:
@@ -77,11 +78,11 @@ def prove_portable(tool: Tool, proof: Proof) -> None:
     for place, given in _made(tool, proof):
         written = as_listed({told_as.get(name, name): value for name, value in given.items()}, listed)
         try:
-            meant = check.check(tool, msgspec.Raw(synthesis.encode(given))).values
-            read = check.check(tool, msgspec.Raw(synthesis.encode(written))).values
+            meant = check.check(tool, msgspec.Raw(encode(given))).values
+            read = check.check(tool, msgspec.Raw(encode(written))).values
         except ArgumentError as error:
             is_valid = synthesis.validator(tool.input.schema).is_valid(given)
-            told = " ".join(f"{place}: {error} {synthesis.encode(written)[:200].decode(errors='replace')}".split())
+            told = " ".join(f"{place}: {error} {encode(written)[:200].decode(errors='replace')}".split())
             (proof.broken if is_valid else proof.not_made).append(told)
             continue
         proof.built += 1
@@ -93,7 +94,7 @@ def as_listed(value: Any, schema: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A value as somebody writes it who knows nothing but a portable schema: as JSON text where it asks for text."""
     match schema.get("type") if isinstance(schema, dict) else None:
         case "string" if not isinstance(value, str):
-            return synthesis.encode(value).decode()
+            return encode(value).decode()
         case "object" if isinstance(value, dict):
             known = schema.get("properties", {})
             return {name: as_listed(part, known.get(name)) for name, part in value.items()}
@@ -119,7 +120,7 @@ def schema_faults(shown: Shown) -> list[str]:
 
 
 def call(tool: Tool, origin: Origin, given: dict[str, object], place: str, proof: Proof) -> None:
-    encoded = synthesis.encode(given)
+    encoded = encode(given)
     try:
         checked = check.check(tool, msgspec.Raw(encoded))
         built = request.build(tool, checked.values)
@@ -156,7 +157,7 @@ def body_faults(tool: Tool, given: dict[str, object], built: HttpRequest) -> lis
     if built.body is None or tool.body is None or not _JSON.match(content_type):
         return []
     try:
-        said = synthesis.decode(built.body)
+        said = decode(built.body)
     except msgspec.DecodeError as error:
         return [f"the body is no JSON: {error}"]
     properties = {name: given[argument] for argument, name in tool.body.properties.items() if argument in given}

@@ -10,6 +10,7 @@ import msgspec
 from clients import server
 from clients.documents import Document, Json, Request, as_numbers, as_text
 from clients.echo import Api
+from openapi_mcp_server.bridge.schemas.edits import encode
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError
 
@@ -48,7 +49,7 @@ def _least(served: server.Served, samples: int) -> Iterator[Call]:
             found = synthesis.arguments(tool["inputSchema"], whole=False)
         except (NoValueError, synthesis.EndlessError, RecursionError):
             continue
-        arguments = msgspec.json.decode(synthesis.encode(found), type=Json)
+        arguments = msgspec.json.decode(encode(found), type=Json)
         made = server.called(served.url, tool["name"], arguments)
         if sent := served.api.behind(made.get("text", "")):
             yield Call(LEAST, tool["name"], arguments, sent)

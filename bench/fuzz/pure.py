@@ -11,9 +11,10 @@ from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.request import build as request
+from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
 from openapi_mcp_server.mock.levels import NoValueError
-from openapi_mcp_server.mock.synthesis import decode, value
+from openapi_mcp_server.mock.synthesis import value
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 

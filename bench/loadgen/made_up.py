@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from loadgen.plan import NONCE, NONCE_INTEGER, Template
+from openapi_mcp_server.bridge.schemas.edits import decode, encode
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError
 
@@ -51,7 +52,7 @@ def numbered(tool: Tool) -> Iterator[Template]:
 
 def _arguments(tool: Tool, *, whole: bool) -> dict[str, Any]:
     try:
-        schema = synthesis.decode(bytes(tool.input_schema))
+        schema = decode(bytes(tool.input_schema))
         made = synthesis.arguments(schema, whole=whole)
         return _fitting(schema, schema.get("$defs", {}), made)
     except (NoValueError, synthesis.EndlessError) as error:
@@ -71,4 +72,4 @@ def _fitting(schema: dict[str, Any], definitions: dict[str, Any], made: dict[str
 
 
 def _template(tool: Tool, arguments: Mapping[str, Any], *, is_checked: bool = False) -> Template:
-    return Template(tool=tool.name, arguments=msgspec.Raw(synthesis.encode(arguments)), is_checked=is_checked)
+    return Template(tool=tool.name, arguments=msgspec.Raw(encode(arguments)), is_checked=is_checked)

@@ -54,6 +54,8 @@ pages without fullwidth forms and dot leaders turn them into dots and slashes (M
 """
 
 
+VARIABLE = re.compile(r"\{([^{}]*)\}")
+"""A variable of a path or of a server's address (Paths Object, Server Object), with its name."""
 ROUTE_VARIABLE = re.compile(r"\{(?P<name>[^{}:=]*)(?P<rest>[:=](?:[^{}]|\{[^{}]*\})*)?\}")
 """A variable as frameworks write it in their routes: with a type, a mark, a pattern that may have braces of its own."""
 _MARKS = re.compile(r"[-_*?.+; ]")

@@ -125,6 +125,16 @@ def operation(**fields: object) -> Operation:
             {"summary": "Draw", "responses": (answer("200", "image/png"),)}, "Draw. Answers image/png.", id="image"
         ),
         pytest.param(
+            {"summary": "Draw", "responses": (answer("404"), answer("default", "text/csv"))},
+            "Draw. Answers text/csv.",
+            id="the default is the success",
+        ),
+        pytest.param(
+            {"summary": "Draw", "responses": (answer("302"), answer("default", "text/csv"))},
+            "Draw",
+            id="the default is no success beside a redirect",
+        ),
+        pytest.param(
             {"summary": "List", "responses": (answer("200", "application/json"),)}, "List", id="JSON goes unsaid"
         ),
         pytest.param(

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from openapi_mcp_server.bridge.schemas.edits import decode, encode
 from openapi_mcp_server.mock import patterns, synthesis
 from openapi_mcp_server.mock.levels import NoValueError
 
@@ -77,7 +78,7 @@ def of(part: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("whole", [False, True], ids=["required", "all"])
 @pytest.mark.parametrize("name", SATISFIABLE)
 def test_a_value_is_made_that_the_schema_admits(name, whole):
-    schema = synthesis.decode(synthesis.encode(of(SATISFIABLE[name])))
+    schema = decode(encode(of(SATISFIABLE[name])))
     made = synthesis.arguments(schema, whole=whole)
     assert jsonschema_rs.Draft202012Validator(schema).is_valid(made), made
 

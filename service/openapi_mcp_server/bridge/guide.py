@@ -51,8 +51,6 @@ _COMPLETING = (
     "and params.argument have a name and a value, all of them strings"
 )
 
-_values = msgspec.json.Decoder(dict[str, str]).decode
-
 
 class PromptReference(msgspec.Struct, frozen=True, tag_field="type", tag="ref/prompt"):
     name: str
@@ -155,14 +153,6 @@ def _about(api: ApiSummary, tools: Mapping[str, Tool], areas: Mapping[str, int])
         yield from (f"- {text.line(name, 60)}: {count}" for name, count in [*areas.items()][:_AREAS])
         if len(areas) > _AREAS:
             yield f"- and {len(areas) - _AREAS} more"
-
-
-def given(arguments: msgspec.Raw | None) -> dict[str, str]:
-    """The arguments of a prompt. Raises ArgumentError."""
-    try:
-        return _values(arguments or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ArgumentError("the arguments of a prompt must be an object of strings") from error
 
 
 def wanted(name: str, arguments: Mapping[str, str]) -> str:

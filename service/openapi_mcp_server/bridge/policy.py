@@ -19,12 +19,11 @@ from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.bridge.withheld import readings
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.grammar import plain_route
+from openapi_mcp_server.grammar import VARIABLE, plain_route
 from openapi_mcp_server.openapi.model import SPANNING
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
-_HOLE = re.compile(r"\{[^{}]*\}")
 _HELD = "\0"
 """Stands for the value of a hole; no literal text of a template equals it."""
 _FORMAT = re.compile(r"(?s)(.+)\.(?:json|xml|html?|xhtml|js|csv|txt|text|ya?ml|rss|atom|ics|pdf|zip)")
@@ -145,7 +144,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 def _segments(path: str) -> tuple[str, ...]:
     """The segments of a path or a template, with ``*`` for holes; the text after ``;`` or ``?`` may be cut off."""
-    plain = _plainly(_HOLE.sub("*", path)).partition("?")[0].partition("#")[0]
+    plain = _plainly(VARIABLE.sub("*", path)).partition("?")[0].partition("#")[0]
     return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
 
 

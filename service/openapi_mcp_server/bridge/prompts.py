@@ -39,19 +39,20 @@ def messages(tool: Tool, arguments: msgspec.Raw | None) -> PromptResult:
     Raises ArgumentError if an argument is no string (MCP, GetPromptRequest) or unknown to the tool, or if a required
     one is missing (Prompts, "Error Handling").
     """
-    given = _given(arguments)
-    if unknown := given.keys() - set(tool.input.names):
+    values = given(arguments)
+    if unknown := values.keys() - set(tool.input.names):
         raise ArgumentError(f"unknown argument {min(unknown)!r}; {tool.name} has: {', '.join(tool.input.names)}")
-    if missing := [name for name in tool.input.required if name not in given]:
+    if missing := [name for name in tool.input.required if name not in values]:
         raise ArgumentError(f"missing required arguments: {', '.join(missing)}")
     text = f"Call the tool `{tool.name}`"
-    if given:
+    if values:
         text += " with these arguments, each as the JSON type that its schema asks for:\n"
-        text += msgspec.json.format(msgspec.json.encode(given), indent=2).decode()
+        text += msgspec.json.format(msgspec.json.encode(values), indent=2).decode()
     return PromptResult(description=tool.title, messages=(PromptMessage(content=TextContent(text)),))
 
 
-def _given(arguments: msgspec.Raw | None) -> dict[str, str]:
+def given(arguments: msgspec.Raw | None) -> dict[str, str]:
+    """The arguments of a prompt. Raises ArgumentError."""
     if arguments is None:
         return {}
     if len(memoryview(arguments)) > MAX_BYTES:

@@ -233,7 +233,7 @@ def _words(name: str) -> str:
 
 def _facts(operation: Operation) -> list[str]:
     facts = ["Deprecated."] if operation.deprecated else []
-    good = [response for response in operation.responses if response.status.startswith("2")]
+    good = operation.successes
     if any(response.status == "202" for response in good) and len(good) > 1:
         facts.append("An answer 202 means accepted, not done.")
     kinds = _kinds(good)

@@ -82,7 +82,7 @@ class Guides:
     def _guided(self, call: Call, draft: Draft, view: View) -> Pieces | Rejection:
         """One of the prompts for the whole API."""
         try:
-            wanted = guide.wanted(call.name, guide.given(call.arguments))
+            wanted = guide.wanted(call.name, prompts.given(call.arguments))
             match call.name:
                 case guide.OVERVIEW:
                     said = f"Tell me what can be done with this:\n\n{self._overview(view)}"

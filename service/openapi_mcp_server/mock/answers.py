@@ -14,6 +14,7 @@ from openapi_mcp_server.bridge.bodies.writers import Bodies
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_json, row
 from openapi_mcp_server.bridge.media.types import is_media_type
+from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.mock import synthesis
@@ -80,7 +81,7 @@ class Answers:
         for name in queue:  # grows while it is walked
             if name not in found:
                 if name not in self._decoded:
-                    self._decoded[name] = synthesis.decode(self._schemas[name].json)
+                    self._decoded[name] = decode(self._schemas[name].json)
                 found[name] = self._decoded[name]
                 queue += self._schemas[name].refs
         return found
@@ -129,7 +130,7 @@ class Answers:
         """The example if the schema takes it, else a value made from the schema."""
         if media.schema is None:
             return "text" if example is _NOTHING else example
-        schema, definitions = synthesis.decode(media.schema.json), self.definitions(media)
+        schema, definitions = decode(media.schema.json), self.definitions(media)
         if example is not _NOTHING and synthesis.fits(schema, definitions, example):
             return example
         return synthesis.value(schema, definitions, seed=self._seed)
@@ -150,7 +151,7 @@ class Answers:
 
     @cached_property
     def _root(self) -> object:
-        return synthesis.decode(self._document.json)
+        return decode(self._document.json)
 
 
 def problem(status: int, detail: str) -> Answer:

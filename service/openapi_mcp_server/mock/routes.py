@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from openapi_mcp_server.grammar import VARIABLE
 from openapi_mcp_server.openapi.model import Operation
 
-_HOLE = re.compile(r"\{[^{}]*\}")
 Pieces = tuple[str, ...]
 """The text between the holes of a segment: one piece where there is no hole."""
 
@@ -61,7 +60,7 @@ def _plainness(route: _Route) -> tuple[object, ...]:
 
 
 def _pieces(template: str) -> Pieces:
-    return tuple(unquote(piece) for piece in _HOLE.split(template))
+    return tuple(unquote(piece) for piece in VARIABLE.split(template)[::2])
 
 
 def _fits(text: str, pieces: Pieces) -> bool:

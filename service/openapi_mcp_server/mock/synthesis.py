@@ -13,16 +13,12 @@ from decimal import Decimal
 from itertools import chain, islice, product
 from typing import Any
 
-import msgspec
-
+from openapi_mcp_server.bridge.schemas.edits import encode
 from openapi_mcp_server.mock import levels, patterns
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.json_schema import Validator, compiled
 from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.keywords import SELECTING
-
-decode = msgspec.json.Decoder(float_hook=Decimal).decode
-encode = msgspec.json.Encoder(decimal_format="number").encode
 
 ENOUGH = 2_000
 """Values in one call after which nothing optional is added."""

@@ -6,7 +6,7 @@ Pointer as a URI fragment, RFC 6901 section 6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -165,6 +165,12 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: tuple[str, ...] = ()
 
 
+def is_default_success(statuses: Iterable[str]) -> bool:
+    """Whether ``default``, which covers all undocumented statuses (Responses Object), is the success: neither a success
+    nor a redirect is among ``statuses``."""
+    return not any(status[:1] in {"2", "3"} for status in statuses)
+
+
 class SecurityChoice(msgspec.Struct, frozen=True, gc=False):
     """One alternative: every scheme named must be met. No scheme at all means anonymous access is allowed."""
 
@@ -207,6 +213,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     servers: tuple[str, ...] = ()
     overrides: msgspec.Raw = msgspec.Raw(b"{}")  # the x-mcp object, as written
     written: str = ""  # the key of its path in the document, where that is another than ``path``
+
+    @property
+    def successes(self) -> list[Response]:
+        """The answers to calls that succeed; see `is_default_success`."""
+        good = [response for response in self.responses if response.status.startswith("2")]
+        if good or not is_default_success(response.status for response in self.responses):
+            return good
+        return [response for response in self.responses if response.status == "default"]
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from descriptions import catalog, inputs, operation, parameter, schemas, tool
 from descriptions import told as listed
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.schemas.told import reads_everywhere
+from openapi_mcp_server.bridge.text import ARGUMENT_LIMIT
 from openapi_mcp_server.errors import ArgumentError
 
 
@@ -109,6 +110,14 @@ def test_a_reference_with_more_beside_it_is_put_in_place(schema: Any, told: Any)
     made = inputs(operation(parameters=(parameter("a", value=schema),)), request_schemas=definitions)
     assert made["properties"]["a"] == told
     assert "B" in made["$defs"]
+
+
+@pytest.mark.parametrize("beside", [{}, {"type": ["string", "null"]}], ids=["plain", "told in other words"])
+def test_long_prose_further_down_is_cut(beside: Any) -> None:
+    value = {"type": "object", "properties": {"n": {"description": "word " * 200, **beside}}}
+    inner = as_told(value)["properties"]["n"]
+    assert inner["description"].endswith("word…")
+    assert len(inner["description"]) <= ARGUMENT_LIMIT
 
 
 def test_references_that_add_more_than_they_may_are_told_bare_and_noted_once() -> None:

@@ -47,25 +47,31 @@ def test_a_body_without_a_media_type_is_none_and_noted(body):
     assert notes(description) == [("body_dropped", f"{GET}/requestBody")]
 
 
-def test_a_key_of_yaml_without_a_value_is_a_media_type_or_an_answer_without_anything():
+def test_a_key_of_yaml_without_a_value_is_an_object_without_anything():
     """``application/pdf:`` is null in YAML."""
+    parts = {"schema": {}, "encoding": {"a": None, "b": {"headers": {"X-Part": None}}}}
     description = of_operation(
         {
-            "requestBody": {"content": {"application/json": None, "text/plain": {}}},
+            "parameters": [
+                {"name": place, "in": place, "content": {"application/json": None}} for place in ("query", "header")
+            ],
+            "requestBody": {"content": {"application/json": None, "text/plain": {}, "multipart/form-data": parts}},
             "responses": {"200": {"description": "ok", "content": {"application/pdf": None}}, "204": None},
         }
     )
     operation = the_operation(description)
     assert operation.body is not None
-    assert [(each.name, each.schema) for each in operation.body.media] == [
-        ("application/json", None),
-        ("text/plain", None),
-    ]
+    assert [(each.content_type, value(each.schema)) for each in operation.parameters] == [("application/json", {})] * 2
+    *media, form = operation.body.media
+    assert [(each.name, each.schema) for each in media] == [("application/json", None), ("text/plain", None)]
+    assert [header.name for header in form.encoding["b"].headers] == ["X-Part"]
     assert [(each.status, [media.name for media in each.media]) for each in operation.responses] == [
         ("200", ["application/pdf"]),
         ("204", []),
     ]
-    assert notes(description) == []
+    assert [(kind, pointer.rpartition("/")[2]) for kind, pointer in notes(description)] == [
+        ("parameter_repaired", "X-Part")  # it has neither a schema nor content
+    ]
 
 
 def test_an_encoding_is_read_and_silence_stays_silence():

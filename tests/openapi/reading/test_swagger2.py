@@ -129,6 +129,27 @@ def test_a_list_in_a_list_cannot_repeat_the_name():
     assert [kind for kind, _ in notes(description)] == ["parameter_repaired"]
 
 
+@pytest.mark.parametrize("place", ["query", "path", "header", "formData"])
+@pytest.mark.parametrize("schema", [NESTED, {"$ref": "#/definitions/Listed"}], ids=["own", "named"])
+def test_a_schema_of_a_parameter_as_in_3_is_its_type(place, schema):
+    declared = {"name": "a", "in": place, "required": True, "description": "d", "collectionFormat": "pipes"}
+    path = "/x/{a}" if place == "path" else "/x"
+    operations = [{"parameters": [declared | own], "consumes": [FORM]} for own in (NESTED, {"schema": schema})]
+    descriptions = [of_operation(each, path=path, dialect="2.0", definitions={"Listed": NESTED}) for each in operations]
+    right, mended = [
+        body(each).media[0].encoding["a"] if place == "formData" else parameter(each) for each in descriptions
+    ]
+    assert (mended.style, mended.explode, mended.inner) == (right.style, right.explode, right.inner)
+    assert [kind for kind, _ in notes(descriptions[1])] == ["parameter_repaired"]
+
+
+def test_a_file_may_be_said_by_a_schema_as_in_3():
+    description = of({"name": "a", "in": "formData", "description": "d", "schema": {"type": "file"}})
+    (media,) = body(description).media
+    assert media.name == MULTIPART
+    assert sent(description)["properties"] == {"a": {"type": "string", "format": "binary", "description": "d"}}
+
+
 def test_a_parameter_is_its_own_schema():
     declared = {
         "name": "a",

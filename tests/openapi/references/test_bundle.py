@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from documents import document, got, named, sent, skips, the_operation
+from documents import compiles, document, got, named, sent, sent_schema, skips, the_operation
 from growth import is_linear
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, DialectName
@@ -252,7 +252,7 @@ def test_what_is_not_there_costs_its_users(reference, reason):
     ("reference", "reason"),
     [
         ("gone.yaml#/x", "refers to 'sub/gone.yaml#/x', which cannot be used: there is no sub/gone.yaml"),
-        ("../gone.yaml", "refers to 'gone.yaml#', which cannot be used: there is no gone.yaml"),
+        ("../gone.yaml", "refers to 'gone.yaml', which cannot be used: there is no gone.yaml"),
         ("https://example.com/x", "refers to 'https://example.com/x', outside the document; "),
     ],
 )
@@ -380,3 +380,66 @@ def test_identifiers_are_looked_for_in_linear_time() -> None:
         return {"components": {"schemas": own | others}}
 
     assert is_linear(lambda root: bundled(root, {}), made)
+
+
+# Names of schemas, and examples
+
+
+def animal(*, mapping: dict[str, str], **more: Any) -> dict[str, Any]:
+    return {"discriminator": {"propertyName": "kind", "mapping": mapping}, **more}
+
+
+def made_of(base: str) -> dict[str, Any]:
+    return {"allOf": [{"$ref": base}, {"properties": {"n": {"type": "integer"}}}]}
+
+
+BASE = "../root.yaml#/components/schemas/Animal"
+MAPPINGS: dict[str, dict[str, str]] = {
+    "by files": {"a cat": "./animals/cat.yaml", "a dog": "animals/all.yaml#/Dog"},
+    "by names of the root": {"a cat": "#/components/schemas/cat", "a dog": "Dog"},
+}
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS)
+def test_a_mapping_gives_its_names_to_schemas_of_other_files(mapping: dict[str, str]) -> None:
+    files = {"animals/cat.yaml": made_of(BASE), "animals/all.yaml": {"Dog": made_of(BASE)}}
+    schemas = {"cat": {"$ref": "animals/cat.yaml"}, "Dog": {"$ref": "animals/all.yaml#/Dog"}}
+    base = animal(mapping=mapping, type="object", properties={"kind": {"type": "string"}})
+    description = of_body({"$ref": "#/components/schemas/Animal"}, files, Animal=base, **schemas)
+    told = named(description.request_schemas)["Animal.any"]["anyOf"][:2]
+    assert [each["allOf"][1]["properties"]["kind"]["enum"] for each in told] == [["a cat"], ["a dog"]]
+
+
+def test_a_mapping_is_relative_to_the_file_that_it_is_in_and_tells_equal_names_apart() -> None:
+    pets = {
+        "oneOf": [{"$ref": "wild.yaml#/Cat"}, {"$ref": "tame.yaml#/Cat"}],
+        **animal(mapping={"wild": "wild.yaml#/Cat", "tame": "./tame.yaml#/Cat", "no": "./none.yaml"}),
+    }
+    wild, tame = ({"Cat": {"required": ["kind", name], "properties": {"kind": {}}}} for name in ("claws", "name"))
+    description = of_body(
+        {"$ref": "pets/pet.yaml"}, {"pets/pet.yaml": pets, "pets/wild.yaml": wild, "pets/tame.yaml": tame}
+    )
+    pet = named(description.request_schemas)["pet"]
+    assert pet["description"] == "kind selects the schema: wild → Cat, tame → Cat_tame, no → none.yaml."
+    assert [each["$ref"] for each in pet["anyOf"]] == ["#/$defs/Cat", "#/$defs/Cat_tame"]
+    checks = compiles(sent_schema(description), description.request_schemas)
+    assert checks.is_valid({"kind": "tame", "name": "Tom"})
+    assert not checks.is_valid({"kind": "tame", "claws": 20})
+
+
+@pytest.mark.parametrize("place", ["parameter", "content", "component"])
+def test_an_example_may_be_in_another_file_and_its_value_is_data(place: str) -> None:
+    examples = {"one": {"$ref": "examples.yaml#/one"}, "two": {"value": {"$ref": "pet.yaml"}}}
+    components: dict[str, Any] = {}
+    if place == "component":
+        components["examples"] = examples
+        examples = {name: {"$ref": f"#/components/examples/{name}"} for name in examples}
+    told = {"examples": examples, "schema": {}}
+    parameter = {
+        "name": "q",
+        "in": "query",
+        **(told if place != "content" else {"content": {"application/json": told}}),
+    }
+    root = {"paths": {"/x": {"get": {"parameters": [parameter]}}}, "components": components}
+    (found,) = the_operation(describe(bundled(root, {"examples.yaml": {"one": {"value": "a"}}}))).parameters
+    assert [msgspec.json.decode(each) for each in found.examples] == ["a", {"$ref": "pet.yaml"}]

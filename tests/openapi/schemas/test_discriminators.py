@@ -75,6 +75,13 @@ NAMES = [
 ]
 
 
+def test_the_name_of_the_property_alone_selects_as_well() -> None:
+    schema = {"oneOf": CHOICES, "discriminator": "kind"}  # as Swagger 2.0 has it
+    assert accepts(schema, {"kind": "Cat", "lives": 9})
+    assert not accepts(schema, {"kind": "Cat", "pack": 1})
+    assert sent(of_schemas(schema, **ANIMALS))["description"] == "kind selects the schema: Cat, Dog."
+
+
 @pytest.mark.parametrize("dialect", ["3.0", "3.1", "3.2"])
 @pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
 @pytest.mark.parametrize(("mapping", "value", "is_taken"), NAMES)

@@ -84,6 +84,24 @@ def test_a_mapping_gives_other_names(dialect: Any, cat: str) -> None:
     assert not checks.is_valid({"kind": "Dog", "pack": "x"})
 
 
+@pytest.mark.parametrize("dialect", DIALECTS[1:])
+@pytest.mark.parametrize("mapping", [None, [], {"a cat": "Cat", "none": None}, {"a cat": "Cat", "many": ["Dog"]}])
+def test_an_entry_of_a_mapping_that_names_nothing_costs_itself_alone(dialect: Any, mapping: Any) -> None:
+    base = animal(dialect) | {"discriminator": {"propertyName": "kind", "mapping": mapping}}
+    checks = validator({"$ref": "#/components/schemas/Animal"}, dialect, **family(dialect, Animal=base))
+    name = "a cat" if mapping else "Cat"
+    assert checks.is_valid({"kind": name, "lives": 9})
+    assert not checks.is_valid({"kind": name, "lives": "nine"})
+
+
+@pytest.mark.parametrize("part", [True, None, {}])
+def test_a_part_that_is_no_reference_does_not_end_the_kinship(part: Any) -> None:
+    cat = made_of("3.1", "Animal", lives={"type": "integer"})
+    cat["allOf"].append(part)
+    checks = validator({"$ref": "#/components/schemas/Animal"}, "3.1", **family("3.1", Cat=cat))
+    assert not checks.is_valid({"kind": "Cat", "lives": "nine"})
+
+
 def test_kinds_of_kinds_count() -> None:
     schemas = family("3.1", Persian=made_of("3.1", "Cat", hair={"type": "integer"}))
     checks = validator({"$ref": "#/components/schemas/Animal"}, "3.1", **schemas)

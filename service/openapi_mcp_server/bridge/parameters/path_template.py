@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from openapi_mcp_server.bridge.parameters import percent
 from openapi_mcp_server.errors import ArgumentError, SpecError
-from openapi_mcp_server.grammar import has_dot_segment
+from openapi_mcp_server.grammar import VARIABLE, has_dot_segment
 from openapi_mcp_server.openapi.model import SPANNING
 
-_HOLE = re.compile(r"\{([^{}]*)\}")
 _literal = percent.reserved(percent.KEPT_IN_PATH + "/")
 _query = percent.reserved(percent.KEPT_IN_QUERY + "&=+")
 
 
 def holes(path: str) -> list[str]:
     """The names in braces, in order."""
-    names: list[str] = _HOLE.findall(path)
+    names: list[str] = VARIABLE.findall(path)
     return [name.strip(SPANNING) for name in names] if SPANNING in path else names
 
 
@@ -28,7 +26,7 @@ def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> 
     """
     _refuse_dot_segments(prefix + path, pointer)
     pieces: list[str | int] = []
-    for index, piece in enumerate(_HOLE.split(prefix + path)):
+    for index, piece in enumerate(VARIABLE.split(prefix + path)):
         if index % 2:
             if (name := piece.strip(SPANNING)) not in slots:
                 raise SpecError(pointer, f"the path variable {{{piece}}} is not a parameter")
@@ -47,7 +45,7 @@ def _refuse_dot_segments(path: str, pointer: str) -> None:
     if "." not in path and "%" not in path:
         return
     try:
-        refused = has_dot_segment(percent.fully_decoded(_HOLE.sub("x", path)))
+        refused = has_dot_segment(percent.fully_decoded(VARIABLE.sub("x", path)))
     except ArgumentError as error:
         raise SpecError(pointer, f"the path {error}") from error
     if refused:

@@ -12,7 +12,8 @@ from typing import Any
 
 from openapi_mcp_server.bridge.media.by_parts import count, holds_any
 from openapi_mcp_server.bridge.schemas.visits import Visits
-from openapi_mcp_server.bridge.schemas.weight import BOUNDS, Numbers, is_json_number, own_options, references
+from openapi_mcp_server.bridge.schemas.weight import BOUNDS, Numbers, own_options, references
+from openapi_mcp_server.openapi.schemas.keywords import is_number
 from openapi_mcp_server.pausing import in_turns
 
 _PLAIN_BITS = 64
@@ -72,7 +73,7 @@ class Comparisons(Visits):
         return self._with_numbers[id(schema)]
 
     def _own(self, schema: dict[str, Any], value: Any) -> int:  # noqa: ANN401 - any JSON value
-        numbers = [each for each in own_options(schema) if is_json_number(each)]
+        numbers = [each for each in own_options(schema) if is_number(each)]
         fractions = sum(isinstance(each, float) for each in numbers)
         return _pairs(value, Numbers(len(numbers), fractions, sum(keyword in schema for keyword in BOUNDS)))
 

@@ -81,7 +81,7 @@ class _Way:
 
     def _is_wrong(self, part: Subschema, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         self._asked.add(part.path)
-        self._work -= 1 + _count(value, self._work * VALUES_OF_A_QUESTION) // VALUES_OF_A_QUESTION
+        self._work -= 1 + values_within(value, self._work * VALUES_OF_A_QUESTION) // VALUES_OF_A_QUESTION
         if len(self._asked) * len(self._encoded) > PART_BYTES:
             self._work = 0
         if self._work <= 0:
@@ -157,7 +157,7 @@ def _members(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any JS
     return enumerate(value) if isinstance(value, list) else ()
 
 
-def _count(value: Any, most: int) -> int:  # noqa: ANN401 - any JSON value
+def values_within(value: Any, most: int) -> int:  # noqa: ANN401 - any JSON value
     """The number of values within a value. Counting stops soon after ``most``."""
     count, left = 1, [value]
     while left and count <= most:

@@ -394,7 +394,8 @@ def _point(schema: Any, where: str) -> bool:  # noqa: ANN401 - any JSON value
         return any(_point(each, where) for each in schema)
     if not isinstance(schema, dict):
         return False
-    if SHORTENED in str(schema.get("description", "")):
-        schema["description"] = schema["description"].replace(SHORTENED, where)
+    said = schema.get("description")  # a schema, if it is that of a property of this name
+    if isinstance(said, str) and SHORTENED in said:
+        schema["description"] = said.replace(SHORTENED, where)
         return True
     return any(_point(each, where) for each in schema.values())

@@ -101,7 +101,7 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     A client refuses an answer without structuredContent from a tool that promises it, so a documented success without
     content (204 beside 200, or any answer to HEAD) leads to no promise, and neither does one that may be any object.
     """
-    good = successes(operation.responses)
+    good = operation.successes
     media = [media for response in good for media in _asked_for(response, definitions)]
     if operation.method == "HEAD" or not all(map(content_of, good)):
         return []
@@ -140,15 +140,6 @@ def content_of(response: Response) -> Sequence[MediaType]:
     and 15.3.6): SendGrid's document has JSON for 42 of them.
     """
     return () if response.status in _WITHOUT_CONTENT else response.media
-
-
-def successes(responses: Sequence[Response]) -> list[Response]:
-    """The successes. If neither a success nor a redirect is documented, it is ``default``, which covers all
-    undocumented statuses (Responses Object)."""
-    good = [response for response in responses if response.status.startswith("2")]
-    if good or any(response.status.startswith("3") for response in responses):
-        return good
-    return [response for response in responses if response.status == "default"]
 
 
 def _plain(root: bytes, others: Sequence[str]) -> bytes | None:

@@ -139,7 +139,7 @@ def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
             raise ArgumentError(f"{problem}; nest them less.")
         return
     most = VALUE_WORK // weight.of(schema).schemas
-    if count(text, b",") >= most and _count(values) > most:
+    if count(text, b",") >= most and innermost.values_within(values, most) > most:
         raise ArgumentError(f"The arguments hold more than {most:,} values, too many to be checked; give fewer.")
 
 
@@ -199,15 +199,6 @@ def affordable(whole: Any, schema: bytes, work: int = ERROR_WORK) -> Excerpt:  #
         middle = (least + beyond) // 2
         least, beyond = (middle, beyond) if visits.of(begun.value, middle) < most else (least, middle)
     return Excerpt(whole, LEAST_OF_CHOICES, least)
-
-
-def _count(value: object) -> int:
-    count, level = 1, [value]
-    while level:
-        inside = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
-        count += sum(map(len, inside))
-        level = [each for members in inside for each in members if isinstance(each, dict | list)]
-    return count
 
 
 @lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)

@@ -17,6 +17,7 @@ import msgspec
 from openapi_mcp_server.grammar import IN_STRING, any_number_of
 from openapi_mcp_server.openapi import json_schema
 from openapi_mcp_server.openapi.pointers import DEFS
+from openapi_mcp_server.openapi.schemas.keywords import SCHEMAS_BY_NAME, is_number
 
 KEPT = 2_048
 """The number of schemas whose weight is remembered, the same as of compiled ones."""
@@ -100,7 +101,7 @@ def numbers_to_choose_from(schema: bytes) -> Numbers:
         return Numbers(0, 0, 0)
     decoded = msgspec.json.decode(schema)
     return Numbers(
-        _heaviest(decoded, lambda part: sum(map(is_json_number, own_options(part)))),
+        _heaviest(decoded, lambda part: sum(map(is_number, own_options(part)))),
         _heaviest(decoded, lambda part: sum(isinstance(each, float) for each in own_options(part))),
         0,
     )
@@ -116,10 +117,6 @@ def own_options(schema: JsonSchema) -> Sequence[Any]:
     """The values that a schema itself leaves to choose from."""
     options = schema.get("enum", ())
     return options if isinstance(options, list) else (schema["const"],) if "const" in schema else ()
-
-
-def is_json_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _heaviest(schema: JsonSchema, own: Callable[[JsonSchema], int]) -> int:
@@ -155,7 +152,7 @@ def _parts(schema: JsonSchema, keyword: str) -> Iterable[Any]:
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
-        return value.values() if keyword in {"properties", "patternProperties", "dependentSchemas"} else (value,)
+        return value.values() if keyword in SCHEMAS_BY_NAME else (value,)
     return ()
 
 

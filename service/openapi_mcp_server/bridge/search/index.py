@@ -18,6 +18,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Tool, ToolCatalog
 from openapi_mcp_server.bridge.search.words import is_plural, of_identifier, of_segment, stems, words
 from openapi_mcp_server.bridge.text import visible
+from openapi_mcp_server.grammar import VARIABLE
 
 PROSE_CHARACTERS = 600
 """The most characters of a description that are indexed after its first sentence; more did not help."""
@@ -66,7 +67,6 @@ _READS = re.compile(
     r"_?(?:batch|bulk)?_?(?:[Ss]earch|[Qq]uery|[Ff]ind|[Ll]ook_?[Uu]p|[Ll]ist|[Gg]et|[Cc]ount|[Ff]ilter)(?![a-z])"
 )
 """Last segments that make a POST a read. "list" is an action, but "lists" is a thing."""
-_VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
 _NUMBER = re.compile(r"\d+")
@@ -254,7 +254,7 @@ def _is_own(segments: Sequence[str]) -> bool:
 
 def _literals(segments: Sequence[str]) -> list[str]:
     """The meaningful segments, without versions and arguments."""
-    plain = [_VARIABLE.sub("", segment) for segment in segments]
+    plain = [VARIABLE.sub("", segment) for segment in segments]
     said = [segment for segment in plain if segment and not _VERSION.fullmatch(segment)]
     return said[:-1] if len(said) > 1 and said[-1] in _FORMATS else said
 
@@ -266,7 +266,7 @@ def area(path: str) -> tuple[str, ...]:
 
 def _twin(api: str, method: str, segments: Sequence[str]) -> str:
     """The key that all versions of an operation share: the method, and the path without the version."""
-    bare = ["" if _VERSION.fullmatch(segment) else _VARIABLE.sub("{}", segment) for segment in segments]
+    bare = ["" if _VERSION.fullmatch(segment) else VARIABLE.sub("{}", segment) for segment in segments]
     return f"{api} {method} {'/'.join(bare)}"
 
 

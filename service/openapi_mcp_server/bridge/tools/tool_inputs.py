@@ -140,7 +140,7 @@ def _fixed(
 
 
 def _answers_json(operation: Operation, api: Api) -> bool:
-    media = [each for response in outputs.successes(operation.responses) for each in outputs.content_of(response)]
+    media = [each for response in operation.successes for each in outputs.content_of(response)]
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 

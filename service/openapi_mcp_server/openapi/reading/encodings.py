@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import get_args
-
-import msgspec
 
 from openapi_mcp_server.openapi.model import Encoding, Parameter, Style
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.objects import (
     EncodingObject,
     Encodings,
+    Text,
     as_known,
     is_there,
-    read,
+    reader_or_empty,
     written,
 )
 from openapi_mcp_server.openapi.references.resolve import Located
 
-_encoding: msgspec.json.Decoder[EncodingObject | None] = msgspec.json.Decoder(EncodingObject | None)
+FORM_STYLES: tuple[Style, ...] = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
+"""The styles of query parameters, and of the parts of a form, which are written like these (Encoding Object,
+``style``); the default first."""
+_encoding = reader_or_empty(EncodingObject)
 
 ReadHeader = Callable[[Located, str], Parameter]
 """Reads a Header Object, whose name is its key."""
@@ -45,7 +46,7 @@ class EncodingReader:
         return self._read(at.member(value, "itemEncoding")) if is_there(value) else None
 
     def _read(self, at: Located) -> Encoding:
-        declared = read(_encoding, at) or EncodingObject()
+        declared = _encoding(at)
         headers = (declared.headers or {}).items()
         return Encoding(
             content_type=None if declared.content_type is None else written(declared.content_type),
@@ -63,12 +64,17 @@ class EncodingReader:
         return [self._header(at, name) for name, at in headers if name.lower() != "content-type"]
 
     def _style(self, at: Located, declared: EncodingObject) -> Style | None:
-        """The style of a part, which has the values of query parameters (Encoding Object, ``style``)."""
         if declared.style is None:
             return None
-        said = as_known(written(declared.style), get_args(Style))
-        for style in get_args(Style):
-            if style == said:
-                return style  # type: ignore[no-any-return]  # one of the literal's values
-        self._notes.add(at.pointer, "parameter_repaired", f"style {declared.style!r} is unknown; 'form' was taken")
-        return "form"
+        style = known_style(declared.style, FORM_STYLES)
+        if style is None:
+            style = FORM_STYLES[0]
+            message = f"style {declared.style!r} is not for a part of a form; {style!r} was taken"
+            self._notes.add(f"{at.pointer}/style", "parameter_repaired", message)
+        return style
+
+
+def known_style(said: Text, possible: Iterable[Style]) -> Style | None:
+    """The style that a word means; None if it is none of the possible ones."""
+    word = as_known(written(said), possible)
+    return next((style for style in possible if style == word), None)

@@ -10,7 +10,7 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import is_token
-from openapi_mcp_server.openapi.model import Body, MediaType, Response, Schema
+from openapi_mcp_server.openapi.model import Body, MediaType, Response, Schema, is_default_success
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
 from openapi_mcp_server.openapi.reading.examples import examples
@@ -22,6 +22,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     read,
     read_map,
     reader,
+    reader_or_empty,
     written,
 )
 from openapi_mcp_server.openapi.reading.parameters import ParameterReader
@@ -30,9 +31,8 @@ from openapi_mcp_server.openapi.references.resolve import REFERENCE_BYTES, Locat
 from openapi_mcp_server.openapi.schemas.directions import Schemas
 
 _body = reader(RequestBody)
-_response: msgspec.json.Decoder[ResponseObject | None] = msgspec.json.Decoder(ResponseObject | None)
-_media_type: msgspec.json.Decoder[MediaTypeObject | None] = msgspec.json.Decoder(MediaTypeObject | None)
-"""None stands for an object without fields, since YAML turns a key without a value into null."""
+_response = reader_or_empty(ResponseObject)
+_media_type = reader_or_empty(MediaTypeObject)
 _JSON = "application/json"
 _is_status = lru_cache(64)(re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})").fullmatch)
 
@@ -80,7 +80,7 @@ class BodyReader:
 
     def _media(self, at: Located, name: str) -> MediaType:
         place = self._references.resolve(at).target
-        declared = read(_media_type, place) or MediaTypeObject()
+        declared = _media_type(place)
         schema, is_stream = self._schema(place, declared)
         return MediaType(
             pointer=place.pointer,
@@ -135,7 +135,7 @@ class ResponseReader:
             raise SpecError(at.pointer, wrong)
         known = self._known.get((place.pointer, is_success))
         if known is None:
-            declared = read(_response, place) or ResponseObject()
+            declared = _response(place)
             content = (declared.content or {}).items()
             members = [(name, place.member(value, "content", name)) for name, value in content]
             known = self._known[place.pointer, is_success] = Response(
@@ -151,7 +151,7 @@ class ResponseReader:
         place = self._references.resolve(at).target
         if not is_success and not self._exact:
             return MediaType(pointer=place.pointer, name=name, schema=None)
-        declared = read(_media_type, place) or MediaTypeObject()
+        declared = _media_type(place)
         try:
             schema, is_stream = described_schema(place, declared, self._schemas)
         except SpecError as error:
@@ -178,7 +178,7 @@ def by_status(
     Errors have no schemas, since they are shown as they come. An operation can be called without knowing its answers,
     so a faulty one is left out with a note.
     """
-    has_success = any(status.startswith("2") for status in declared)
+    is_default_good = is_default_success(declared)
     found = []
     for key, value in declared.items():
         if key.startswith("x-"):
@@ -186,7 +186,7 @@ def by_status(
         place = at.member(value, key)
         try:
             status = _status(key, place)
-            is_success = status.startswith("2") or (status == "default" and not has_success)
+            is_success = status.startswith("2") or (status == "default" and is_default_good)
             found.append(read_one(place, status, is_success))
         except SpecError as error:
             notes.add(error.pointer, "response_dropped", error.problem)

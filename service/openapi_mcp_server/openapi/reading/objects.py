@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -168,6 +168,13 @@ class SecuritySchemeObject(msgspec.Struct, frozen=True):
 def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
     """The decoder that `read` uses; made once for each shape."""
     return msgspec.json.Decoder(shape)
+
+
+def reader_or_empty(shape: type[T]) -> Callable[[Located], T]:
+    """A function that reads an object without required fields; see `read`. Null is one without fields, since YAML turns
+    a key without a value into null."""
+    decoder: msgspec.json.Decoder[T | None] = msgspec.json.Decoder(shape | None)
+    return lambda at: read(decoder, at) or shape()
 
 
 def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:

@@ -11,7 +11,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Encoding, Location, Parameter, Schema, Style
 from openapi_mcp_server.openapi.notes import Notes
-from openapi_mcp_server.openapi.reading.encodings import EncodingReader
+from openapi_mcp_server.openapi.reading.encodings import FORM_STYLES, EncodingReader, known_style
 from openapi_mcp_server.openapi.reading.examples import examples
 from openapi_mcp_server.openapi.reading.objects import (
     MediaTypeObject,
@@ -20,10 +20,11 @@ from openapi_mcp_server.openapi.reading.objects import (
     is_there,
     read,
     reader,
+    reader_or_empty,
     without,
     written,
 )
-from openapi_mcp_server.openapi.reading.strays import stray
+from openapi_mcp_server.openapi.reading.strays import misplaced_schema, stray
 from openapi_mcp_server.openapi.references.resolve import Located, References
 from openapi_mcp_server.openapi.schemas import habits
 from openapi_mcp_server.openapi.schemas.directions import Schemas
@@ -36,7 +37,7 @@ RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 
 _STYLES: Mapping[Location, tuple[Style, ...]] = {
     "path": ("simple", "label", "matrix"),
-    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
+    "query": FORM_STYLES,
     "header": ("simple",),
     "cookie": ("form", "cookie"),
     "querystring": ("form",),
@@ -53,7 +54,8 @@ _BESIDE_SCHEMA = frozenset(
 
 _Value = tuple[Schema, str | None, Mapping[str, Encoding], tuple[msgspec.Raw, ...]]
 _parameter = reader(ParameterObject)
-_media_type = reader(MediaTypeObject)
+_header = reader_or_empty(ParameterObject)
+_media_type = reader_or_empty(MediaTypeObject)
 
 
 class ParameterReader:
@@ -82,8 +84,7 @@ class ParameterReader:
     def header(self, at: Located, name: str) -> Parameter:
         """A Header Object, whose name is its key in the document. Raises SpecError."""
         place = self._references.resolve(at).target
-        declared = read(_parameter, place)
-        return self._read(place, msgspec.structs.replace(declared, location="header"), name)
+        return self._read(place, msgspec.structs.replace(_header(place), location="header"), name)
 
     def _read(self, at: Located, declared: ParameterObject, name: str) -> Parameter:
         if not name:
@@ -112,11 +113,9 @@ class ParameterReader:
         )
 
     def _style(self, at: Located, declared: ParameterObject, location: Location) -> tuple[Style, bool]:
-        possible = _STYLES[location]
-        said = as_known(written(declared.style), possible)
-        style = next((style for style in possible if style == said), None)
+        style = known_style(declared.style, _STYLES[location])
         if style is None:
-            style = possible[0]
+            style = _STYLES[location][0]
             if declared.style is not None:
                 message = f"style {declared.style!r} is not for {location}; {style!r} was taken"
                 self._notes.add(f"{at.pointer}/style", "parameter_repaired", message)
@@ -144,12 +143,16 @@ class ParameterReader:
         if len(content) > 1:
             self._notes.add(at.pointer, "parameter_repaired", f"has several media types; {name!r} was taken")
         place = self._references.resolve(at.member(value, "content", name)).target
-        media = read(_media_type, place)
+        media = _media_type(place)
         encoding = self._encodings.by_name(place, media)
         shown = examples(place, media.example, media.examples, self._references)
-        if not is_there(media.schema):
+        if is_there(media.schema):
+            return self._schemas.read(place.member(media.schema, "schema")), name, encoding, shown
+        if (schema := misplaced_schema(place)) is None:
             return ANYTHING, name, encoding, shown
-        return self._schemas.read(place.member(media.schema, "schema")), name, encoding, shown
+        message = "is a schema where a media type belongs; it was taken for the one of the parameter"
+        self._notes.add(place.pointer, "parameter_repaired", message)
+        return self._schemas.read(schema), name, encoding, shown
 
 
 def _location(at: Located, declared: ParameterObject) -> Location:

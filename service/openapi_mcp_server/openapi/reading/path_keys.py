@@ -10,12 +10,11 @@ from typing import Literal
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.grammar import ROUTE_VARIABLE
+from openapi_mcp_server.grammar import ROUTE_VARIABLE, VARIABLE
 from openapi_mcp_server.openapi.model import SPANNING, Parameter
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.parameters import ANY_TEXT
 
-_VARIABLE = re.compile(r"\{([^{}]*)\}")
 # A question mark or a hash within braces belongs to the variable. It is possessive, since a key may be megabytes of
 # braces.
 _KEY = re.compile(
@@ -55,12 +54,12 @@ class PathKey(msgspec.Struct, frozen=True, gc=False):
 @lru_cache(16)
 def _variables(path: str) -> tuple[str, ...]:
     """The variables of a path. The result is cached, since each operation of the path and each parameter needs it."""
-    return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(path)))
+    return tuple(dict.fromkeys(found.strip(SPANNING) for found in VARIABLE.findall(path)))
 
 
 @lru_cache(16)
 def _spanning_variables(path: str) -> frozenset[str]:
-    return frozenset(found.strip(SPANNING) for found in _VARIABLE.findall(path) if found != found.strip(SPANNING))
+    return frozenset(found.strip(SPANNING) for found in VARIABLE.findall(path) if found != found.strip(SPANNING))
 
 
 def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
@@ -76,8 +75,8 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
         path = f"/{path}"
     offered = [*_OPTIONAL_QUERY.findall(path), *_OPTIONAL_QUERY.findall(query or "")]
     path, pieces = _OPTIONAL_QUERY.sub("", path), _OPTIONAL_QUERY.sub("", query or "").split("&")
-    offered += [found[1] for piece in pieces if (found := _VARIABLE.fullmatch(piece))]
-    pieces = [piece for piece in pieces if piece and not _VARIABLE.fullmatch(piece)]
+    offered += [found[1] for piece in pieces if (found := VARIABLE.fullmatch(piece))]
+    pieces = [piece for piece in pieces if piece and not VARIABLE.fullmatch(piece)]
     if query is not None and (pieces or not offered):
         notes.add(pointer, "path_repaired", f"carries a query, which is sent with every call: {'&'.join(pieces)!r}")
     if fragment is not None:
@@ -85,7 +84,7 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
     names = [name.strip().rstrip("*") for listed in offered for name in listed.split(",")]
     if names:
         notes.add(pointer, "path_repaired", f"names query parameters, which are no part of the path: {names!r}")
-    variables = [(piece, _VARIABLE.fullmatch(piece.partition("=")[2])) for piece in pieces]
+    variables = [(piece, VARIABLE.fullmatch(piece.partition("=")[2])) for piece in pieces]
     return PathKey(
         path=path,
         query="&".join(piece for piece, variable in variables if variable is None),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import VARIABLE
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading.dialect import Source
@@ -24,7 +25,6 @@ from openapi_mcp_server.openapi.references.resolve import Located
 
 _server = reader(ServerObject)
 _variable = reader(ServerVariable)
-_TEMPLATE = re.compile(r"\{([^{}]*)\}")
 _DOUBLED = re.compile(r"(?<=[^:/])/{2,}")
 """A doubled slash, from a variable that begins with a slash after another one (``/{basePath}`` with ``/prod``, as API
 Gateway exports it), or that is empty."""
@@ -68,13 +68,13 @@ def _url(at: Located) -> str:
     if declared.url is None:
         raise SpecError(at.pointer, "the server has no url")
     url = written(declared.url) or "/"  # a relative reference like any other, and people mean the root by it
-    missing = [name for name in _TEMPLATE.findall(url) if defaults.get(name) is None]
+    missing = [name for name in VARIABLE.findall(url) if defaults.get(name) is None]
     if missing:
         raise SpecError(at.pointer, f"variable {missing[0]!r} of the server's url has no default")
-    length = len(url) + sum(len(defaults[name] or "") for name in _TEMPLATE.findall(url))
+    length = len(url) + sum(len(defaults[name] or "") for name in VARIABLE.findall(url))
     if length > URL_CHARACTERS:
         raise SpecError(at.pointer, f"the server's url has {length:,} characters; {URL_CHARACTERS:,} are read")
-    filled = _TEMPLATE.sub(lambda variable: defaults[variable[1]] or "", url)
+    filled = VARIABLE.sub(lambda variable: defaults[variable[1]] or "", url)
     return filled if filled == url else _DOUBLED.sub("/", filled)
 
 

@@ -28,8 +28,10 @@ from openapi_mcp_server.openapi.reading.objects import (
     as_known,
     is_there,
     read,
+    read_map,
     read_texts,
     reader,
+    reader_or_empty,
     written,
     written_each,
 )
@@ -64,7 +66,7 @@ _REPEATED_BYTES = 1_000
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _parameter = reader(ParameterObject2)
-_response: msgspec.json.Decoder[ResponseObject | None] = msgspec.json.Decoder(ResponseObject | None)
+_response = reader_or_empty(ResponseObject)
 
 
 class BodyParameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -147,6 +149,7 @@ class Swagger2:
     ) -> Parameter:
         if location == "path" and declared.required is not True:
             self._notes.add(at.pointer, "parameter_repaired", "a path parameter is always required")
+        schema, declared = self._schema(at, declared, _NOT_SCHEMA | {"description"})
         style, explode = self._collection(at, declared)
         if location != "query" and style == "form":
             style, explode = "simple", False
@@ -155,7 +158,7 @@ class Swagger2:
             name=name,
             location=location,
             required=declared.required is True or location == "path",
-            schema=self.request.read(_without(at, _NOT_SCHEMA | {"description"})),
+            schema=schema,
             style=style,
             explode=explode,
             inner=tuple(self._inner(at, declared)),
@@ -178,7 +181,22 @@ class Swagger2:
             examples=(declared.example,) if is_there(declared.example) else (),
         )
 
+    def _schema(
+        self, at: Located, declared: ParameterObject2, beside: frozenset[str]
+    ) -> tuple[Schema, ParameterObject2]:
+        """A parameter's schema, which is the parameter itself without what is ``beside`` it, and the parameter with the
+        schema's type. By mistake, as in 3.x, a part of it may be the parameter's ``schema``."""
+        if declared.type is not None or not is_there(declared.schema):
+            return self.request.read(_without(at, beside)), declared
+        self._notes.add(at.pointer, "parameter_repaired", "has a schema, as in OpenAPI 3; that was taken for its type")
+        own = at.member(declared.schema, "schema")
+        said = read(_parameter, self._references.beyond_aliases(own))
+        whole = read_map(_without(at, beside | {"schema"})) | read_map(own)
+        schema = self.request.read(Located(own.pointer, msgspec.Raw(msgspec.json.encode(whole)), own.base))
+        return schema, msgspec.structs.replace(declared, type=said.type, format=said.format, items=said.items)
+
     def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> BodyParameter:
+        schema, declared = self._schema(at, declared, _NOT_SCHEMA)
         items = read(_parameter, at.member(declared.items, "items")) if is_there(declared.items) else None
         return BodyParameter(
             pointer=at.pointer,
@@ -186,7 +204,7 @@ class Swagger2:
             location="formData",
             required=declared.required is True,
             description=written(declared.description),
-            schema=self.request.read(_without(at, _NOT_SCHEMA)),
+            schema=schema,
             is_file=_FILE in (declared.type, items and items.type),
             encoding=self._encoding(at, declared) if declared.type == "array" and not _is_bytes(items) else None,
         )
@@ -267,7 +285,7 @@ class Swagger2:
         place = self._references.resolve(at).target
         if wrong := stray(at, place, "response"):
             raise SpecError(at.pointer, wrong)
-        declared = read(_response, place) or ResponseObject()
+        declared = _response(place)
         media: tuple[MediaType, ...] = ()
         if is_there(declared.schema):
             schema, default = (

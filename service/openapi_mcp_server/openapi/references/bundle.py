@@ -34,6 +34,7 @@ it cannot be used. Called once for each path."""
 # The search without the first quote is twice as fast; a key that only ends in `$ref` is excluded later.
 _REFERENCE = re.compile(rb'\$ref":"')
 _LEADS_OUT = re.compile(rb'\$ref":"[^#]')
+_MAPPED = re.compile(rb'"mapping":\{"')
 _IDENTIFIER = re.compile(rb'"\$(?:id|self)":"([^"\\]+)"')
 # RFC 3986 section 4.2: a reference with a scheme, an authority or an absolute path is not relative to the file.
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/?]")
@@ -62,7 +63,7 @@ _MAPS = frozenset(
 )  # fmt: skip
 """Keys of objects whose own keys are names and no keywords: a property may be called ``example``."""
 _VALUES = frozenset({"example", "examples", "default", "enum", "const"})
-"""Keys of values, in which ``$ref`` is plain data."""
+"""Keys of values, in which ``$ref`` is plain data; only examples by name may be references themselves."""
 _SECTIONS: tuple[tuple[str, ...], ...] = (
     ("paths",), ("x-ms-paths",), ("components",), ("definitions",), ("parameters",), ("responses",),
     ("components", "schemas"), ("components", "parameters"), ("components", "responses"),
@@ -124,8 +125,7 @@ class _Bundle:
         self._members = _members(msgspec.Raw(root.json)) or {}
         self._extensions_are_used = b'"#/x-' in root.json  # by references, as if they were components
         self._holder = _free_key(self._members)
-        is_json_schema = root.dialect in {"3.1", "3.2"}
-        self._identifiers = _identifiers(root.json) if is_json_schema else []
+        self._identifiers = _identifiers(root.json) if root.dialect in {"3.1", "3.2"} else []
         self._home = ("definitions",) if root.dialect == "2.0" else ("components", "schemas")
         self._names: dict[tuple[str, str], str] = {}
         self._onward: dict[tuple[str, str], _Target | None] = {}
@@ -151,7 +151,7 @@ class _Bundle:
             into[name] = self._value(value, path, "schema" if into is self._schemas else "")
         members = _merged(members, self._home, self._schemas)
         if self._files:
-            members[self._holder] = msgspec.Raw(msgspec.json.encode(self._files))
+            members[self._holder] = _raw(self._files)
         return Document(
             json=msgspec.json.encode(members),
             dialect=self._document.dialect,
@@ -165,19 +165,15 @@ class _Bundle:
         if inner is None:
             return members
         changed = self._entries(inner) if len(path) == 1 else self._spread(inner, path[1:])
-        return members if changed is inner else members | {path[0]: msgspec.Raw(msgspec.json.encode(changed))}
+        return members if changed is inner else members | {path[0]: _raw(changed)}
 
     def _entries(self, members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-        reference = text_in(members["$ref"]) if "$ref" in members else None
-        target = self._target(reference, self._path) if reference else None
-        target = self._end(target) if target else None
+        target = self._followed(text_in(members.get("$ref", msgspec.Raw())))
         entries = _members(target.value) if target and target.value else None
         if target is None or entries is None:
             return members
         uri = quote(self._key(target.path))
-        return {
-            name: msgspec.Raw(msgspec.json.encode({"$ref": f"{uri}{child(target.pointer, name)}"})) for name in entries
-        }
+        return {name: _raw({"$ref": f"{uri}{child(target.pointer, name)}"}) for name in entries}
 
     def _reserve_names(self) -> None:
         """If a schema of the root is only a reference to a file, its name goes to the target.
@@ -187,35 +183,55 @@ class _Bundle:
         home: dict[str, msgspec.Raw] | None = self._members
         for key in self._home:
             home = _members((home or {}).get(key, msgspec.Raw()))
-        self._taken.update(home or (), _referred(self._document.json, child(ROOT, *self._home)))
+        referred = _OF_SECTIONS[child(ROOT, *self._home)].findall(self._document.json)
+        self._taken.update(home or (), [unquote(name.decode()) for name in referred])
         for name, schema in (home or {}).items():
-            reference = _alias(schema)
-            target = self._target(reference, self._path) if reference else None
-            target = self._end(target) if target else None
+            target = self._followed(_alias(schema))
             if target and _is_kept_by_name(target) and (target.path, target.pointer) not in self._names:
                 self._name(target, name)
 
     def _value(self, value: msgspec.Raw, path: str, holder: str, *, is_map: bool = False) -> msgspec.Raw:
         """A value of the file at ``path`` with its references rewritten; ``holder`` is the value's key."""
-        if not (_LEADS_OUT if path == self._path else _REFERENCE).search(memoryview(value)):
+        text, references = memoryview(value), _LEADS_OUT if path == self._path else _REFERENCE
+        if not references.search(text) and not _MAPPED.search(text):
             return value
         container = opened(value)
         if isinstance(container, list):
-            return msgspec.Raw(msgspec.json.encode([self._value(each, path, holder) for each in container]))
-        result = {
-            key: self._value(each, path, holder) if is_map else self._member(key, each, path, holder)
-            for key, each in container.items()
-        }
-        return msgspec.Raw(msgspec.json.encode(result))
+            return _raw([self._value(each, path, holder) for each in container])
+        members = container.items()
+        if is_map:
+            return _raw({name: self._value(each, path, holder) for name, each in members})
+        return _raw({key: self._member(key, each, path, holder) for key, each in members})
 
     def _member(self, key: str, value: msgspec.Raw, path: str, holder: str) -> msgspec.Raw:
         if key in _VALUES and holder:  # at the root of a file it is a name: `responses.yaml#/default`
-            return value
+            return self._examples(value, path) if key == "examples" else value
+        if (key, holder) == ("mapping", "discriminator"):
+            return self._mapping(value, path)
         if key.startswith("x-") and not self._extensions_are_used:
             return value
         if key == "$ref" and (reference := text_in(value)) is not None:
-            return msgspec.Raw(msgspec.json.encode(self._known(reference, path, holder)))
+            return _raw(self._known(reference, path, holder))
         return self._value(value, path, key, is_map=key in _MAPS)
+
+    def _examples(self, value: msgspec.Raw, path: str) -> msgspec.Raw:
+        """Examples, which are by name in 3.x and may be references then."""
+        examples = _members(value) if self._document.dialect != "2.0" else None
+        if not examples:
+            return value
+        for name, example in examples.items():
+            members = _members(example) or {}
+            if (reference := text_in(members.get("$ref", msgspec.Raw()))) is not None:
+                examples[name] = _raw(members | {"$ref": _raw(self._known(reference, path, "examples"))})
+        return _raw(examples)
+
+    def _mapping(self, value: msgspec.Raw, path: str) -> msgspec.Raw:
+        """A discriminator's mapping to names or references of schemas (Discriminator Object); a name has no slash."""
+        targets = _members(value) or {}
+        for name, raw in targets.items():
+            if (target := text_in(raw)) is not None and ("/" in target or "#" in target):
+                targets[name] = _raw(self._known(target, path, "schema"))
+        return _raw(targets) if targets else value
 
     def _known(self, reference: str, path: str, holder: str) -> str:
         is_schema = holder in _SCHEMA_HOLDERS
@@ -244,7 +260,7 @@ class _Bundle:
         if file is None:
             return reference
         if path != self._path:
-            reference = f"{quote(self._key(file))}#{reference.partition('#')[2]}"
+            reference = f"{quote(self._key(file))}#{reference.partition('#')[2]}".removesuffix("#")
         self._unread[reference] = self._faults.get(file, "nothing is there in that file")
         return reference
 
@@ -268,6 +284,11 @@ class _Bundle:
             return None
         found = part.find(fragment)
         return _Target(file, found.pointer, found.json) if found else _Target(file, f"#{fragment}")
+
+    def _followed(self, reference: str | None) -> _Target | None:
+        """The end of a reference of the root, if it is one to a usable file."""
+        target = self._target(reference, self._path) if reference else None
+        return self._end(target) if target else None
 
     def _is_identifier(self, uri: str) -> bool:
         """Whether the root itself has this identifier; then `references.resolve` can find it."""
@@ -332,6 +353,10 @@ def _is_kept_by_name(schema: _Target) -> bool:
     return schema.value is not None and tokens(schema.pointer)[:-1] in _SCHEMA_FOLDERS
 
 
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
 def _members(value: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
     """An object's members; empty if it is null or absent, None for anything else."""
     if bytes(memoryview(value)[:4]) in (b"", b"null"):
@@ -355,10 +380,6 @@ def _backwards(path: str) -> str:
     return f"/{path}"[::-1]
 
 
-def _referred(json: bytes, home: str) -> set[str]:
-    return {unquote(name.decode()) for name in _OF_SECTIONS[home].findall(json)}
-
-
 def _merged(
     members: dict[str, msgspec.Raw], path: tuple[str, ...], added: dict[str, msgspec.Raw]
 ) -> dict[str, msgspec.Raw]:
@@ -369,7 +390,7 @@ def _merged(
     if inner is None or not added:
         return members
     inner = _merged(inner, path[1:], added)
-    return members | {path[0]: msgspec.Raw(msgspec.json.encode(inner))}
+    return members | {path[0]: _raw(inner)}
 
 
 def _free_key(members: dict[str, msgspec.Raw]) -> str:

@@ -53,16 +53,23 @@ Refused = Callable[[Discriminator, Sequence[str | None]], Sequence[dict[str, Any
 
 
 def read(value: object) -> Discriminator | None:
-    """Reads a Discriminator Object; None if it names no property."""
-    if not isinstance(value, Mapping) or not isinstance(name := value.get("propertyName"), str) or not name:
+    """Reads a Discriminator Object, or the name of its property alone, as Swagger 2.0 has it; None if it names no
+    property. A name that YAML has read as a number is text."""
+    if isinstance(value, str):
+        value = {"propertyName": value}
+    if not isinstance(value, Mapping) or not (name := _name(value.get("propertyName"))):
         return None
     declared = value.get("mapping")
-    mapping = declared if isinstance(declared, Mapping) else {}
+    targets = {key: _name(target) for key, target in declared.items()} if isinstance(declared, Mapping) else {}
     return Discriminator(
         property_name=name,
-        mapping={key: target for key, target in mapping.items() if isinstance(target, str)},
+        mapping={key: target for key, target in targets.items() if target is not None},
         has_default=isinstance(value.get("defaultMapping"), str),
     )
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else as_text(value) if isinstance(value, int | float) else None
 
 
 def has_numbers(value: Mapping[str, Any]) -> bool:
@@ -72,24 +79,18 @@ def has_numbers(value: Mapping[str, Any]) -> bool:
     return any(isinstance(name, int | float) for name in names)
 
 
-def with_texts(value: dict[str, Any]) -> dict[str, Any]:
-    """The object with numbers as the names that were meant; numbers remember their spelling."""
-    mapping = value.get("mapping")
-    if isinstance(mapping, dict):
-        value = {**value, "mapping": {name: _text(target) for name, target in mapping.items()}}
-    return value | {"propertyName": _text(value["propertyName"])} if "propertyName" in value else value
+def mapped_references(target: str, home: str) -> tuple[str, ...]:
+    """The references that a target of ``mapping`` may mean, the likeliest first: it is the name of a schema at ``home``
+    or a reference. If the schema was in another file, the target is its name there."""
+    last = target.rpartition("/")[2]
+    return child(home, target), target, child(home, last), child(home, last.partition(".")[0])
 
 
-def _text(value: object) -> object:
-    return as_text(value) if isinstance(value, int | float) else value
-
-
-def tell_apart(schema: Mapping[str, Any], strict: Mapping[str, Any], refused: Refused) -> None:
+def tell_apart(said: Discriminator, schema: Mapping[str, Any], strict: Mapping[str, Any], refused: Refused) -> None:
     """Makes each converted choice of ``strict`` refuse values that name another one."""
-    said = read(schema["discriminator"])
     for keyword in ("oneOf", "anyOf"):
         declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
-        if said is None or not isinstance(declared, list) or len(declared) != len(converted) or len(converted) < 2:
+        if not isinstance(declared, list) or len(declared) != len(converted) or len(converted) < 2:
             continue
         choices = [_lone_reference(each) for each in declared]
         for choice, others in zip(converted, refused(said, choices), strict=True):
@@ -156,18 +157,12 @@ def _found(reference: str, references: References, base: str) -> Located | None:
         return None
 
 
-def _map(
-    said: Discriminator, choices: Mapping[str, _Choice], references: References, home: str, base: str
-) -> list[str]:
-    """Gives the choices their names from ``mapping``; returns the names for other schemas.
-
-    A target is the name of a schema or a reference. If the schema was in another file, the target is its name there.
-    """
+def _map(said: Discriminator, choices: Mapping[str, _Choice], known: References, home: str, base: str) -> list[str]:
+    """Gives the choices their names from ``mapping``; returns the names for other schemas."""
     elsewhere = []
     for name, target in said.mapping.items():
-        last = target.rpartition("/")[2]
-        tried = (child(home, target), target, child(home, last), child(home, last.partition(".")[0]))
-        found = next((at for each in tried if (at := _found(each, references, base)) is not None), None)
+        tried = (_found(each, known, base) for each in mapped_references(target, home))
+        found = next((at for at in tried if at is not None), None)
         choice = None if found is None else choices.get(found.pointer)
         if choice is None:
             elsewhere.append(name)

@@ -15,6 +15,11 @@ MAX_VALUE_DEPTH = 20
 SELECTING = "x-selecting-value"
 """The annotation of a property with the value that selects the schema around it, in exact answers: for the mock."""
 
+SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties", "dependentSchemas"})
+"""Keywords whose value has schemas by names, which are no keywords: a property may be called ``type``."""
+WITHOUT_SCHEMAS = frozenset({"enum", "const", "default", "examples", "dependentRequired", "xml"})
+"""Keywords whose value is no schema and has none, although it may look like one."""
+
 Check = Callable[[Any], bool]
 
 

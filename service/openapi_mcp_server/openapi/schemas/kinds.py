@@ -13,9 +13,9 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.pointers import DEFS, child, tokens
+from openapi_mcp_server.openapi.pointers import DEFS, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
-from openapi_mcp_server.openapi.schemas.discriminators import with_texts
+from openapi_mcp_server.openapi.schemas import discriminators
 from openapi_mcp_server.openapi.schemas.keywords import SELECTING
 from openapi_mcp_server.openapi.text import numbers
 
@@ -32,7 +32,7 @@ class _Reference(msgspec.Struct, frozen=True):
 
 
 class _Child(msgspec.Struct, frozen=True):
-    all_of: tuple[_Reference, ...] = msgspec.field(default=(), name="allOf")
+    all_of: tuple[_Reference | bool | None, ...] = msgspec.field(default=(), name="allOf")
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -41,13 +41,8 @@ class _Named(msgspec.Struct, frozen=True):
     value: str = msgspec.field(default="", name="x-ms-discriminator-value")
 
 
-class _Discriminator(msgspec.Struct, frozen=True):
-    property_name: str = msgspec.field(default="", name="propertyName")
-    mapping: dict[str, str] = {}
-
-
 class _Base(msgspec.Struct, frozen=True):
-    discriminator: _Discriminator | str = ""
+    discriminator: msgspec.Raw = msgspec.Raw(b"null")
     one_of: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="oneOf")
     any_of: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="anyOf")
 
@@ -90,12 +85,11 @@ class Kinship:
 
     def _read(self, base: Located) -> Kinds | None:
         try:
-            declared = _declared(base)
+            declared = _base(base.json)
+            said = discriminators.read(numbers.decode(declared.discriminator))
         except msgspec.ValidationError:
             return None
-        said = declared.discriminator
-        said = _Discriminator(said) if isinstance(said, str) else said
-        if not said.property_name or bytes(declared.one_of) or bytes(declared.any_of):
+        if said is None or bytes(declared.one_of) or bytes(declared.any_of):
             return None
         mapped = dict(self._mapped(said.mapping, base))
         made = {each.pointer: each for each in self._descendants(base)}
@@ -110,7 +104,7 @@ class Kinship:
     def _mapped(self, mapping: Mapping[str, str], base: Located) -> Iterator[tuple[str, Located]]:
         """The schemas that a mapping names or refers to. An entry without a target selects nothing."""
         for kind, target in mapping.items():
-            for reference in (child(self._home, target), target):
+            for reference in discriminators.mapped_references(target, self._home):
                 try:
                     found = self._references.beyond_aliases(self._references.find(reference, base))
                 except SpecError:
@@ -152,19 +146,7 @@ class Kinship:
             except msgspec.ValidationError:
                 continue
             at = home.member(json, name)
-            yield from ((at, part.ref) for part in parts if part.ref)
-
-
-def _declared(base: Located) -> _Base:
-    """A base as it is declared. Raises ValidationError."""
-    try:
-        return _base(base.json)
-    except msgspec.ValidationError:
-        whole = numbers.decode(base.json)
-        if not isinstance(whole, dict) or not isinstance(whole.get("discriminator"), dict):
-            raise
-        whole["discriminator"] = with_texts(whole["discriminator"])
-        return _base(numbers.encode(whole))
+            yield from ((at, part.ref) for part in parts if isinstance(part, _Reference) and part.ref)
 
 
 def _name(schema: Located) -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from openapi_mcp_server.openapi.pointers import unescaped
 from openapi_mcp_server.openapi.schemas import habits
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.keywords import are_texts, as_flag, as_list, as_text, fits, is_number
 from openapi_mcp_server.openapi.text import numbers
 
@@ -158,22 +159,18 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
+def tell_kinds(said: Discriminator, declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     """Describes which value of which property selects which choice, since 2020-12 has no keyword for it."""
-    discriminator = declared["discriminator"]
-    if not isinstance(discriminator, Mapping) or not isinstance(name := discriminator.get("propertyName"), str):
-        return
-    mapping = discriminator.get("mapping")
     if _CHOICES_OF_KINDS.isdisjoint(declared):
         return  # see `openapi_mcp_server.openapi.schemas.kinds`
-    mapped = {kind: _last(target) for kind, target in mapping.items()} if isinstance(mapping, Mapping) else {}
+    mapped = {kind: _last(target) for kind, target in said.mapping.items()}
     kinds = [f"{kind} → {target}" for kind, target in mapped.items()]
     known = {*mapped, *mapped.values()}
     kinds += [name for name in _own_names(declared) if name not in known]
     if not kinds:
         return
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
-    told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
+    told = f"{said.property_name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
     habits.tell(schema, told)
 
 
@@ -241,5 +238,5 @@ def _own_names(declared: Mapping[str, Any]) -> list[str]:
     return [_last(reference) for reference in references if isinstance(reference, str)]
 
 
-def _last(reference: object) -> str:
-    return unescaped(unquote(reference.rpartition("/")[2])) if isinstance(reference, str) else ""
+def _last(reference: str) -> str:
+    return unescaped(unquote(reference.rpartition("/")[2]))

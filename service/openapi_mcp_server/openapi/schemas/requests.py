@@ -141,26 +141,28 @@ class RequestConversion(Conversion):
             value = value[step]
         return value
 
-    def _check_discriminator(self, value: object) -> None:
+    def _discriminate(self, schema: dict[str, Any], strict: JsonSchema) -> None:
+        declared = schema["discriminator"]
+        if isinstance(declared, dict) and discriminators.has_numbers(declared):
+            declared = self._spelt("discriminator")
+        said = discriminators.read(declared)
+        self._note_discriminator(declared, said)
+        if said is not None:
+            discriminators.tell_apart(said, schema, strict, partial(self._setting.names.refused, base=self._base))
+            older_dialects.tell_kinds(said, schema, strict)
+        older_dialects.open_to_kinds(strict)
+
+    def _note_discriminator(self, declared: object, said: discriminators.Discriminator | None) -> None:
         """Notes faults of a discriminator (Discriminator Object of 3.x; in 2.0 it is only the property's name)."""
-        if isinstance(value, str):
+        if isinstance(declared, str):
             if self._setting.dialect != "2.0":
                 message = "discriminator is a text, as in Swagger 2.0; it was taken for the name of the property"
                 self._note("schema_repaired", message, "discriminator")
-        elif not isinstance(value, dict):
+        elif not isinstance(declared, dict):
             expected = "a string" if self._setting.dialect == "2.0" else "an object"
-            self._note_wrong("discriminator", expected, value)
-        elif not isinstance(value.get("propertyName"), str):
+            self._note_wrong("discriminator", expected, declared)
+        elif said is None:
             self._note("keyword_dropped", "a discriminator needs propertyName", "discriminator")
-
-    def _discriminate(self, schema: dict[str, Any], strict: JsonSchema) -> None:
-        said = schema["discriminator"]
-        if isinstance(said, dict) and discriminators.has_numbers(said):
-            schema = {**schema, "discriminator": discriminators.with_texts(self._spelt("discriminator"))}
-        self._check_discriminator(schema["discriminator"])
-        discriminators.tell_apart(schema, strict, partial(self._setting.names.refused, base=self._base))
-        older_dialects.tell_kinds(schema, strict)
-        older_dialects.open_to_kinds(strict)
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
         """The schema with implied types, and without needless combinations."""

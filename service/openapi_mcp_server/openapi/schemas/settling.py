@@ -25,13 +25,12 @@ from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas import habits
 from openapi_mcp_server.openapi.schemas.choices import types_named
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
+from openapi_mcp_server.openapi.schemas.keywords import SCHEMAS_BY_NAME, WITHOUT_SCHEMAS
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 _OPEN: tuple[object, ...] = (None, True, {})
 _COMBINED = ("allOf", "anyOf", "oneOf")
-_MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
-_DATA = frozenset({"enum", "const", "default", "examples"})
 _MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
 _OF_OTHER_TYPE = "no value is of this type and of what is combined beside it; the type was left out"
 _ALL = frozenset({"object", "array", "string", "number", "boolean", "null"})
@@ -158,9 +157,9 @@ class Settling:
             self._steps -= 1
 
     def _member(self, keyword: str, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
-        if keyword in _MAPS and isinstance(value, dict):
+        if keyword in SCHEMAS_BY_NAME and isinstance(value, dict):
             return {name: self._settled(each, (*path, name), tell) for name, each in value.items()}
-        return value if keyword in _DATA else self._settled(value, path, tell)
+        return value if keyword in WITHOUT_SCHEMAS else self._settled(value, path, tell)
 
     def _contradicts_itself(self, schema: dict[str, Any]) -> bool:
         own = {key: value for key, value in schema.items() if key != "allOf"}

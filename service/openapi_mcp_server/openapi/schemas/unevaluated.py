@@ -15,6 +15,7 @@ import msgspec
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
+from openapi_mcp_server.openapi.schemas.keywords import SCHEMAS_BY_NAME, WITHOUT_SCHEMAS
 
 MAX_STEPS_OF_ONE = 1_000
 """The most steps on all paths from one schema; beyond it, its two keywords are left out."""
@@ -26,8 +27,6 @@ _MARK = b'"unevaluated'
 _KEYWORDS = ("unevaluatedProperties", "unevaluatedItems")
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("not", "if", "then", "else")
-_MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
-_DATA = frozenset({"enum", "const", "default", "examples", "dependentRequired"})
 _WAYS = "not checked: more than {:,} ways lead from here to other schemas"
 _ALL_WAYS = "not checked: more than {:,} ways lead from such places to other schemas"
 
@@ -72,9 +71,9 @@ class Unevaluated:
         return kept, was_loosened or len(kept) < len(value)
 
     def _member(self, keyword: str, value: Any, path: Path, tell: Tell) -> tuple[Any, bool]:  # noqa: ANN401 - any JSON value
-        if keyword in _DATA:
+        if keyword in WITHOUT_SCHEMAS:
             return value, False
-        if keyword not in _MAPS or not isinstance(value, dict):
+        if keyword not in SCHEMAS_BY_NAME or not isinstance(value, dict):
             return self._bounded(value, path, tell)
         made = {name: self._bounded(each, (*path, name), tell) for name, each in value.items()}
         return {name: each for name, (each, _) in made.items()}, any(is_loosened for _, is_loosened in made.values())
