@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,23 @@ settings.load_profile("suite")  # what is timed on a busy machine says nothing a
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: looking through it again and again took a quarter of the CPU."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def settled() -> None:
-    """The collector need not look at what stays to the end, such as the modules of all tests: in a process of the whole
-    suite that takes it half a second each time. A test that undoes this does so for the rest of its module."""
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    """The collector need not look at what stays to the end, such as the modules of all tests and what earlier ones have
+    left: in a process of the whole suite that takes it half a second each time. A test that undoes this does so for the
+    rest of its module."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

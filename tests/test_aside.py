@@ -198,6 +198,25 @@ def test_a_client_that_cancels_is_let_go_at_once_and_the_next_waits_for_the_thre
     assert [record.outcome for record in records] == ["cancelled", "ok"]
 
 
+def test_a_search_that_finds_no_turn_is_recorded_as_refused_and_not_as_a_fault_of_its_arguments() -> None:
+    records: list[CallRecord] = []
+    gate, serving = Gate(), {"mode": "search", "call_seconds": 5.0}
+    built = gateway(ScriptedApi(), writing(gate), tool(), records=records, **serving)
+    arguments = msgspec.Raw(msgspec.json.encode({"query": "x" * HEAVY}))
+
+    async def main() -> None:
+        with held(gate):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(built.read, LARGE + 1, partial(gate, ""))
+                await wait_all_tasks_blocked()
+                search = msgspec.structs.replace(asking(HEAVY, "search_operations"), arguments=arguments)
+                assert "too many large calls were before this one, for 5 s" in await text(built, search)
+                gate.let_go()
+
+    run(main, MockClock(autojump_threshold=0.05))
+    assert [(record.outcome, record.error) for record in records] == [("tool_error", "Refused")]
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [

@@ -6,12 +6,13 @@ const json = (value) => JSON.stringify(value, null, 2);
 
 /** [client, where it goes, text] */
 function snippets(name, url, secured) {
+  const open = /^http:\/\/(?!localhost[:/]|127\.|\[::1\])/.test(url) ? ["--allow-http"] : []; // else mcp-remote refuses it
   const headers = secured ? { headers: { Authorization: "Bearer YOUR_TOKEN" } } : {};
   const options = secured ? ', {\n  requestInit: { headers: { Authorization: "Bearer YOUR_TOKEN" } },\n}' : "";
   return [
     ["Claude Code", "in a terminal", `claude mcp add --transport http ${name} ${url}${secured ? ' --header "Authorization: Bearer YOUR_TOKEN"' : ""}`],
     ["Claude Desktop", "claude_desktop_config.json; it starts programs, and this one passes on to an address",
-      json({ mcpServers: { [name]: { command: "npx", args: ["-y", "mcp-remote", url, ...(secured ? ["--header", "Authorization: Bearer YOUR_TOKEN"] : [])] } } })],
+      json({ mcpServers: { [name]: { command: "npx", args: ["-y", "mcp-remote", url, ...open, ...(secured ? ["--header", "Authorization: Bearer YOUR_TOKEN"] : [])] } } })],
     ["VS Code", ".vscode/mcp.json", json({ servers: { [name]: { type: "http", url, ...headers } } })],
     ["Cursor", ".cursor/mcp.json", json({ mcpServers: { [name]: { url, ...headers } } })],
     ["Python", "pip install mcp", secured ? `import anyio, httpx2

@@ -1,7 +1,7 @@
 // What the process does now, by its own numbers.
 import { useEffect, useState } from "preact/hooks";
 import { Bar } from "./cost.jsx";
-import { health as ask } from "./server.js";
+import { health as ask, NEEDED } from "./server.js";
 import { compact, duration, number, plural, seconds, shown } from "./text.js";
 import { Chip, Problem } from "./ui.jsx";
 
@@ -19,6 +19,7 @@ export function Health() {
         } catch (error) {
           if (stop.signal.aborted) return;
           set((before) => ({ ...before, error }));
+          if (error.message === NEEDED) return; // nobody wants to be asked again every two seconds
         }
       }
       timer = setTimeout(look, EVERY);
@@ -88,7 +89,7 @@ function Calls({ of }) {
 const Card = ({ title, value, tone = "", children }) => <li class={`card ${tone}`}><strong>{value}</strong> <span>{title}</span><small>{children}</small></li>;
 
 function Series({ of }) {
-  const most = Math.max(1, ...of.series.map((one) => one.calls));
+  const most = Math.max(0, ...of.series.map((one) => one.calls));
   const width = 600 / of.series_seconds;
   return (
     <>

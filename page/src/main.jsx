@@ -6,7 +6,8 @@ import { Documents } from "./documents.jsx";
 import { Health } from "./health.jsx";
 import { ToolList } from "./list.jsx";
 import { Overview } from "./overview.jsx";
-import { catalog as fetchCatalog, onTokenNeeded, report } from "./server.js";
+import { keepFocus } from "./focus.js";
+import { catalog as fetchCatalog, NEEDED, onTokenNeeded, report } from "./server.js";
 import { shown } from "./text.js";
 import { ToolPage } from "./tool.jsx";
 import { Problem, useAsync } from "./ui.jsx";
@@ -60,7 +61,7 @@ function TokenDialog({ onGiven }) {
     onGiven();
     wait.give(text.trim());
   };
-  const closed = () => { if (box.current.returnValue !== "given") wait?.refuse(new Error("a token is needed; reload the page to give one")); box.current.returnValue = ""; };
+  const closed = () => { if (box.current.returnValue !== "given") wait?.refuse(new Error(NEEDED)); box.current.returnValue = ""; };
   return (
     <dialog ref={box} onClose={closed} aria-labelledby="token-title">
       <form onSubmit={submit}>
@@ -91,14 +92,14 @@ function App() {
     return () => removeEventListener("keydown", keys);
   }, []);
   const title = catalog && shown(catalog.apis.length === 1 ? catalog.apis[0].title || catalog.apis[0].name : catalog.name, 80);
-  useEffect(() => { if (title) document.title = `${title} · tools`; }, [title]);
   const name = /^#\/tool\/([\w-]{1,64})$/.exec(route)?.[1];
-  const current = name ? "#/" : VIEWS.find(([hash]) => hash === route)?.[0] ?? "#/";
+  const [current, view] = VIEWS.find(([hash]) => hash === route && !name) ?? VIEWS[0];
+  useEffect(() => { if (title) document.title = `${name ?? view} · ${title}`; }, [title, name, view]); // as the browser's history lists it
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>Skip to the content</a>
       <header class="top">
-        <a class="brand" href="#/"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M9 8c-3 2-3 14 0 16M23 8c3 2 3 14 0 16M13 16h6m-3-3v6" /></svg><span>{title ?? "OpenAPI tools"}</span></a>
+        <h1><a class="brand" href="#/"><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path d="M9 8c-3 2-3 14 0 16M23 8c3 2 3 14 0 16M13 16h6m-3-3v6" /></svg><span>{title ?? "OpenAPI tools"}</span></a></h1>
         <nav aria-label="Views">{VIEWS.map(([hash, label]) => <a href={hash} aria-current={hash === current ? "page" : undefined}>{hash === "#/documents" && catalog?.apis.length > 1 ? "Documents" : label}</a>)}</nav>
         <button type="button" class="theme" onClick={nextTheme} aria-label={`Colours: ${theme}. Change`} title={`Colours: ${theme}`}><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="8" /><path d="M12 4a8 8 0 0 1 0 16z" /></svg><span>{theme}</span></button>
       </header>
@@ -130,4 +131,6 @@ function View({ current, name, catalog, filter, setFilter, secured }) {
   }
 }
 
-render(<App />, document.getElementById("app"));
+const app = document.getElementById("app");
+keepFocus(app);
+render(<App />, app);

@@ -64,7 +64,7 @@ function Found({ filter, catalog }) {
   }, [late]);
   const names = useMemo(() => new Set(catalog.tools.map((tool) => tool.name)), [catalog]);
   return (
-    <section class="panel found" aria-label="What a model finds" aria-live="polite">
+    <section class="panel found" aria-label="What a model finds">
       <div class="formhead"><h3>What a model finds</h3>{value !== undefined && <span class="quiet">{plural(seenTokens(value), "token")}</span>}</div>
       <p class="quiet"><code>search_operations {shown(JSON.stringify(asked), 200)}</code></p>
       {error && <Problem error={error} />}

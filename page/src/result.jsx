@@ -1,12 +1,15 @@
 // A result as the client gets it.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { bytes, indented, number, readable, seconds, shown } from "./text.js";
-import { Chip, Json, Tabs } from "./ui.jsx";
+import { bytes, indented, readable, seconds, shown } from "./text.js";
+import { Chip, Cut, Json, Tabs } from "./ui.jsx";
 
-const SHOWN = 200_000; // characters of one text, until somebody asks for more
+const INDENTED = 200_000; // characters of JSON that are read to be shown in lines
 const PICTURES = /^image\/(png|jpeg|gif|webp|avif|bmp|svg\+xml)$/;
 const SOUNDS = /^audio\/[\w.+-]+$/;
 const META = "openapi-mcp-server/";
+
+/** What a screen reader says at once: the result itself may be long. */
+export const verdict = ({ result, error }) => (error ? "Refused" : result?.isError ? "The tool reports an error" : "Result");
 
 export function Result({ outcome }) {
   const { reply, took, size } = outcome;
@@ -21,9 +24,9 @@ export function Result({ outcome }) {
   if (result?.structuredContent !== undefined) tabs.push(["Structure", () => <Json text={readable(result.structuredContent)} label="Structured content" />]);
   tabs.push(["JSON-RPC answer", () => <Json text={readable(reply)} label="The whole answer" />]);
   return (
-    <section ref={box} class={`result ${failed ? "failed" : "good"}`} aria-label="Result" aria-live="polite">
+    <section ref={box} class={`result ${failed ? "failed" : "good"}`} aria-label="Result">
       <header>
-        <h3>{failed ? (error ? "Refused" : "The tool reports an error") : "Result"}</h3>
+        <h3>{verdict(reply)}</h3>
         <Chip>{seconds(took)}</Chip><Chip>{bytes(size)}</Chip>
         {meta[`${META}truncated`] && <Chip tone="warn">truncated</Chip>}
         {meta[`${META}outputMismatch`] && <Chip tone="warn">not as documented</Chip>}
@@ -45,7 +48,7 @@ function Content({ content }) {
   return (
     <figure>
       {PICTURES.test(type) && <img src={`data:${type};base64,${data}`} alt="The picture that the tool answered" />}
-      {SOUNDS.test(type) && <audio controls src={`data:${type};base64,${data}`} />}
+      {SOUNDS.test(type) && <audio controls aria-label="The sound that the tool answered" src={`data:${type};base64,${data}`} />}
       <figcaption>{shown(type, 80)} · {bytes(Math.floor((data.length * 3) / 4))} <Download data={data} type={type} name={String(resource.uri ?? "").split("/").pop()} /></figcaption>
     </figure>
   );
@@ -67,22 +70,15 @@ function Download({ data, type, name }) {
 }
 
 function Long({ text }) {
-  const [whole, showWhole] = useState(false);
-  const read = useMemo(() => {
-    if (text.length > SHOWN) return { text };
+  const json = useMemo(() => {
+    if (text.length > INDENTED) return undefined;
     try {
-      return { json: indented(text) };
+      return indented(text);
     } catch {
-      return { text };
+      return undefined;
     }
   }, [text]);
-  if (read.json !== undefined) return <Json text={read.json} label="Text content" />;
-  const cut = !whole && text.length > SHOWN;
-  return (
-    <>
-      <pre class="text" tabIndex={0} aria-label="Text content">{shown(cut ? text.slice(0, SHOWN) : text, Infinity)}</pre>
-      {cut && <button type="button" class="link" onClick={() => showWhole(true)}>Show all {number(text.length)} characters</button>}
-    </>
-  );
+  if (json !== undefined) return <Json text={json} label="Text content" />;
+  return <Cut text={text}>{(part) => <pre class="text" role="group" tabIndex={0} aria-label="Text content">{part}</pre>}</Cut>;
 }
 

@@ -1,4 +1,6 @@
 // A schema as a form needs it. Documents are strangers': every walk is bounded, and nothing throws.
+import { shown } from "./text.js";
+
 const STEPS = 20;
 const FUEL = 200; // schemas that are looked into for one field; a document may refer to itself
 
@@ -73,11 +75,52 @@ function kind(schema, types) {
 
 export const choices = (schema) => (Array.isArray(schema.enum) ? schema.enum : [schema.const]).filter((value) => value !== null);
 
+/** [name, value] of the members that can have one value only, such as the name of a variant. */
+function fixed(schema, root) {
+  const members = Object.entries(schema.properties ?? {}).slice(0, STEPS).map(([name, each]) => [name, read(each, root)]);
+  return members.filter(([, as]) => as.kind === "enum" && !as.nullable && choices(as.schema).length === 1).map(([name, as]) => [name, choices(as.schema)[0]]);
+}
+
+/** What a form is called: by its title, by its name in the document, or by what is fixed in it. */
+export function titled(given, root, otherwise) {
+  const { schema } = read(given, root);
+  return schema.title ?? given?.$ref?.split?.("/").pop() ?? fixed(schema, root).map(([, value]) => value).find((value) => typeof value === "string") ?? otherwise;
+}
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+/** How much a value looks like one of a schema's; 0: not at all. */
+function likeness(given, value, root, steps = 3) {
+  const { kind: what, schema, choices: several } = read(given, root);
+  switch (what) {
+    case "enum": return choices(schema).includes(value) ? 2 : 0;
+    case "boolean": return Number(typeof value === "boolean");
+    case "number": return Number(typeof value === "number" || /^-?\d/.test(value));
+    case "array": return Number(Array.isArray(value));
+    case "text": case "file": return Number(typeof value === "string");
+    case "choice": return steps ? Math.max(0, ...several.slice(0, STEPS).map((each) => likeness(each, value, root, steps - 1))) : 0;
+    case "object": case "map": {
+      const known = isObject(value) ? Object.entries(schema.properties ?? {}).filter(([name]) => Object.hasOwn(value, name)) : [];
+      const differs = fixed(schema, root).some(([name, only]) => isObject(value) && Object.hasOwn(value, name) && value[name] !== only);
+      return isObject(value) && !differs ? 1 + known.length : 0;
+    }
+    default: return 0.5;
+  }
+}
+
+/** Which of several forms a value has; -1 where there is none. */
+export function form(several, value, root) {
+  if (value === undefined || value === null) return -1;
+  const alike = several.map((each) => likeness(each, value, root));
+  return alike.indexOf(Math.max(...alike));
+}
+
 /** The value that a new element begins with. */
 export function initial(given, root) {
   const { kind: what, schema } = read(given, root);
   switch (what) {
-    case "object": case "map": return {};
+    case "object": return Object.fromEntries(fixed(schema, root).filter(([name]) => schema.required?.includes?.(name)));
+    case "map": return {};
     case "array": return [];
     case "boolean": return false;
     case "enum": return choices(schema)[0];
@@ -87,6 +130,16 @@ export function initial(given, root) {
   }
 }
 
+/** [kinds, a word of JSON Schema, how it is told] */
+const LIMITS = [
+  [["number"], "minimum", (least) => `≥ ${least}`], [["number"], "exclusiveMinimum", (below) => `> ${below}`],
+  [["number"], "maximum", (most) => `≤ ${most}`], [["number"], "exclusiveMaximum", (above) => `< ${above}`],
+  [["number"], "multipleOf", (step) => `a multiple of ${step}`],
+  [["text"], "minLength", (least) => `≥ ${least} characters`], [["text"], "maxLength", (most) => `≤ ${most} characters`],
+  [["text"], "pattern", (pattern) => `like ${pattern}`],
+  [["array"], "minItems", (least) => `≥ ${least} items`], [["array"], "maxItems", (most) => `≤ ${most} items`],
+];
+
 /** In a few words, beside a name. */
 export function summary(given, root) {
   const { kind: what, schema, nullable, integer, choices: several } = read(given, root);
@@ -94,10 +147,6 @@ export function summary(given, root) {
     number: integer ? "integer" : "number", text: schema.format ? String(schema.format) : "string", any: Array.isArray(schema.type) ? schema.type.join(" | ") : "any JSON",
     map: "object", choice: `one of ${several?.length} forms`, array: "list", enum: `one of ${choices(schema).length}`,
   };
-  const limits = [];
-  if (schema.minimum !== undefined) limits.push(`≥ ${schema.minimum}`);
-  if (schema.maximum !== undefined) limits.push(`≤ ${schema.maximum}`);
-  if (schema.maxLength !== undefined && what === "text") limits.push(`≤ ${schema.maxLength} characters`);
-  if (schema.maxItems !== undefined && what === "array") limits.push(`≤ ${schema.maxItems} items`);
-  return [words[what] ?? what, nullable && "or null", ...limits].filter(Boolean).join(" ");
+  const limits = LIMITS.filter(([kinds, word]) => kinds.includes(what) && schema[word] !== undefined).map(([, word, says]) => says(shown(schema[word], 60)));
+  return [shown(words[what] ?? what, 60), nullable && "or null", limits.join(", ")].filter(Boolean).join(" ");
 }

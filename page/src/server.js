@@ -4,9 +4,10 @@ const dataBlock = document.getElementById("report");
 export const report = dataBlock ? JSON.parse(dataBlock.textContent) : null; // the page as one file
 export const mcpUrl = () => new URL("mcp", document.baseURI.replace(/[?#].*$/, "")).href;
 
+export const NEEDED = "a token is needed; try again, or reload the page, to give one";
 let token = ""; // in this tab's memory and nowhere else
 let asking = null;
-let askPerson = () => Promise.reject(new Error("a token is needed"));
+let askPerson = () => Promise.reject(new Error(NEEDED));
 export const isSecured = () => token !== "";
 export const onTokenNeeded = (ask) => { askPerson = ask; };
 

@@ -1,9 +1,13 @@
 // Text of documents and answers as people may see it: nothing that hides, turns or moves other text.
-const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+// Joiners stay where writing needs them: between letters of the scripts that join, and in the pictures of one emoji (UAX #31, 2.3.1).
+const JOINED = "[\\p{sc=Arab}\\p{sc=Syrc}\\p{sc=Mong}\\p{sc=Deva}\\p{sc=Beng}\\p{sc=Guru}\\p{sc=Gujr}\\p{sc=Orya}\\p{sc=Taml}\\p{sc=Telu}\\p{sc=Knda}\\p{sc=Mlym}\\p{sc=Sinh}\\p{sc=Khmr}]";
+const EMOJI = "\\p{Extended_Pictographic}";
+const NEEDED = `${JOINED}[\\u200c\\u200d](?=${JOINED})|${EMOJI}[\\ufe0f\\u{1f3fb}-\\u{1f3ff}]?\\u200d(?=${EMOJI})`;
+const HIDDEN = new RegExp(`[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}](?<!${NEEDED})`, "gu");
 
 export const shown = (text, limit = 400) => {
   const whole = String(text ?? "");
-  return (whole.length > limit ? `${whole.slice(0, limit)}…` : whole).replace(HIDDEN, "\ufffd");
+  return (whole.length > limit ? `${whole.slice(0, limit).replace(/[\ud800-\udbff]$/, "")}…` : whole).replace(HIDDEN, "\ufffd");
 };
 
 export const number = (value) => Math.round(value).toLocaleString("en");

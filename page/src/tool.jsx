@@ -1,10 +1,10 @@
 // One tool: what it does, its arguments as a form, a call, and the same call elsewhere.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AnyJson, ArgumentForm } from "./form.jsx";
-import { Result } from "./result.jsx";
+import { Result, verdict } from "./result.jsx";
 import { summary } from "./schema.js";
 import { entry as fetchEntry, isSecured, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
-import { command, compact, readable, shown, unescaped } from "./text.js";
+import { command, compact, readable, seconds, shown, unescaped } from "./text.js";
 import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync, Words } from "./ui.jsx";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
@@ -91,6 +91,7 @@ function Call({ tool, entry, remembered }) {
   useEffect(() => () => running?.abort(), [running]);
   const call = async (event) => {
     event.preventDefault();
+    if (running) return undefined;
     const wrong = form.current.querySelector("textarea:invalid");
     if (wrong) return wrong.focus();
     const stop = new AbortController();
@@ -110,12 +111,13 @@ function Call({ tool, entry, remembered }) {
     <>
       <form ref={form} onSubmit={call} noValidate aria-label={`Arguments of ${tool.name}`}>
         <div class="formhead"><h3>Arguments</h3><button type="button" class="link" aria-pressed={asJson} onClick={() => setAsJson(!asJson)}>{asJson ? "Edit as a form" : "Edit as JSON"}</button></div>
-        {asJson ? <AnyJson label="Arguments as JSON" rows={10} value={values} onChange={change} /> : <ArgumentForm schema={entry.inputSchema} values={values} onChange={change} />}
+        {asJson ? <AnyJson label="Arguments as JSON" ofArguments rows={10} value={values} onChange={change} /> : <ArgumentForm schema={entry.inputSchema} values={values} onChange={change} />}
         <div class="actions">
-          <button type="submit" class="primary" disabled={running !== null}>{running ? "Calling…" : "Call"}</button>
+          <button type="submit" class="primary" aria-disabled={running !== null}>{running ? "Calling…" : "Call"}</button>
           {running && <button type="button" onClick={() => running.abort()}>Cancel</button>}
         </div>
       </form>
+      <p class="hidden" role="status">{running ? "Calling…" : outcome?.reply && `${verdict(outcome.reply)}, after ${seconds(outcome.took)}`}</p>
       {outcome && (outcome.error ? <Problem error={outcome.error} /> : <Result outcome={outcome} />)}
       <details class="same"><summary>The same call elsewhere</summary>
         <Tabs label="The same call" tabs={[

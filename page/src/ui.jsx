@@ -1,6 +1,6 @@
 // Small parts that every view uses. Text of strangers always goes through `shown`.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { shown } from "./text.js";
+import { number, shown } from "./text.js";
 
 export const T = ({ children, limit }) => <bdi>{shown(children, limit)}</bdi>;
 /** The words of a document's description: what stands between backticks is code, as CommonMark has it; no other markup. */
@@ -9,32 +9,50 @@ export const Method = ({ of }) => <span class={`method m-${String(of).toLowerCas
 export const Chip = ({ children, tone = "" }) => <span class={`chip ${tone}`}>{children}</span>;
 export const Problem = ({ error }) => <p class="problem" role="alert">{shown(error.message ?? error)}</p>;
 
-export function Copy({ text, label = "Copy" }) {
-  const [done, setDone] = useState(false);
-  useEffect(() => {
-    if (!done) return undefined;
-    const timer = setTimeout(() => setDone(false), 1500);
-    return () => clearTimeout(timer);
-  }, [done]);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
-      setDone(true);
-    } catch { /* where the browser keeps its clipboard to itself, the text can still be marked */ }
+/** Over plain HTTP from another machine, browsers have the older way to the clipboard alone. */
+async function toClipboard(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const put = (event) => {
+    event.clipboardData.setData("text/plain", text);
+    event.preventDefault();
   };
-  return <button type="button" class="copy" onClick={copy} aria-label={`${label} to the clipboard`}>{done ? "Copied" : label}</button>;
+  document.addEventListener("copy", put);
+  const done = document.execCommand("copy");
+  document.removeEventListener("copy", put);
+  if (!done) throw new Error("the browser keeps its clipboard to itself");
+}
+
+function Copy({ text, of }) {
+  const [said, say] = useState("");
+  useEffect(() => {
+    if (!said) return undefined;
+    const timer = setTimeout(() => say(""), 3000);
+    return () => clearTimeout(timer);
+  }, [said]);
+  const copy = () => toClipboard(typeof text === "function" ? text() : text).then(() => say("Copied"), () => say("Not copied"));
+  return <><button type="button" class="copy" onClick={copy} aria-label={`${said || "Copy"}: ${of}`}>{said || "Copy"}</button><span class="hidden" role="status">{said}</span></>;
 }
 
 export const Code = ({ text, copied = text, label }) => (
-  <div class="code"><pre tabIndex={0} aria-label={label}>{text}</pre><Copy text={copied} label="Copy" /></div>
+  <div class="code"><pre role="group" tabIndex={0} aria-label={label}>{text}</pre><Copy text={copied} of={label} /></div>
 );
+
+const SHOWN = 200_000; // characters of one text, until somebody asks for more
+
+/** Long text by its beginning first. */
+export function Cut({ text, children: show }) {
+  const [whole, showWhole] = useState(false);
+  const isCut = !whole && text.length > SHOWN;
+  return <>{show(shown(isCut ? text.slice(0, SHOWN) : text, Infinity))}{isCut && <button type="button" class="link" onClick={() => showWhole(true)}>Show all {number(text.length)} characters</button>}</>;
+}
 
 const TOKENS = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 const COLOURED = 40_000; // characters; each word of colour is an element
 
+export const Json = ({ text, label }) => <Cut text={text}>{(part) => <Coloured text={part} label={label} />}</Cut>;
+
 /** JSON in colours, as long as it is short enough for that. */
-export function Json({ text: given, label }) {
-  const text = shown(given, Infinity);
+function Coloured({ text, label }) {
   const parts = [];
   if (text.length <= COLOURED) {
     let last = 0;
@@ -47,7 +65,7 @@ export function Json({ text: given, label }) {
     }
     parts.push(text.slice(last));
   }
-  return <pre class="json" tabIndex={0} aria-label={label}>{parts.length ? parts : text}</pre>;
+  return <pre class="json" role="group" tabIndex={0} aria-label={label}>{parts.length ? parts : text}</pre>;
 }
 
 /** One of several views; arrow keys move between them (ARIA Authoring Practices, Tabs). */

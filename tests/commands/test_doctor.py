@@ -132,6 +132,11 @@ def test_a_path_without_an_endpoint_is_found(demo: str) -> None:
         ((), "doctor: give --server URL"),
         (("--server", "localhost:8000"), "--server: 'localhost:8000' must start with"),
         (("--server", "http://127.0.0.1:9", "--idle", "x"), "--idle: 'x' must be a whole number"),
+        (
+            ("--server", "http://127.0.0.1:9", "--origin", "https://ä.example"),
+            "--origin: 'https://ä.example' is no origin",
+        ),
+        (("--server", "http://127.0.0.1:9", "--origin", "https://x.example/"), "--origin: 'https://x.example/' is no"),
         (("--server", "http://127.0.0.1:9", "--token-file", "nowhere"), "--token-file: cannot read nowhere"),
         (("--document",), "no document"),
     ],

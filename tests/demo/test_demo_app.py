@@ -78,6 +78,7 @@ UNREADABLE = [
     ("method", "target", "body", "status"),
     [
         ("GET", "/pets?limit=0", b"", 400),
+        ("GET", f"/pets?after={'9' * 5_000}", b"", 400),
         ("GET", "/slow?seconds=nan", b"", 400),
         ("POST", "/pets", b'{"name":"x"}', 400),
         ("POST", "/pets", b"nonsense", 400),
@@ -97,6 +98,11 @@ def test_what_cannot_be_done_is_a_problem_document(method, target, body, status)
     answered, headers, problem = ask(DemoApp(), method, target, body)
     assert (answered, headers["content-type"]) == (status, "application/problem+json")
     assert msgspec.json.decode(problem)["status"] == status
+
+
+def test_another_method_is_told_which_there_are() -> None:
+    status, headers, _ = ask(DemoApp(), "DELETE", "/pets")
+    assert (status, headers["allow"]) == (405, "GET, POST")
 
 
 def test_it_says_that_it_is_ready_where_the_images_health_check_asks():

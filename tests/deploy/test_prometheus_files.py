@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from typing import get_args
 
 import pytest
 import yaml
 
 from metric_families import FAMILIES
+from openapi_mcp_server.bridge.results.result import CallError
 from processes import CHECKOUT
 from prometheus import FOLDER, promtool
 
@@ -63,6 +65,12 @@ def test_everything_that_is_measured_is_on_the_dashboard():
     assert [family.name for family in FAMILIES if family.name not in text] == []
 
 
+def test_the_page_about_monitoring_names_every_kind_of_error_that_a_call_can_end_with():
+    table = MONITORING.partition("| `error_type` of a tool's errors | |")[2].partition("\n\n")[0]
+    told = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert told == {kind.__name__ for kind in get_args(CallError)} | {"3xx", "4xx", "5xx"}
+
+
 def test_the_page_about_monitoring_has_the_table_and_every_alert():
     rows = [
         f"| `{family.name}` | {family.kind} | {', '.join(f'`{label}`' for label in family.labels)} | {family.help} |"
@@ -72,3 +80,8 @@ def test_the_page_about_monitoring_has_the_table_and_every_alert():
     assert missing == []
     assert [alert for alert in ALERTS if f"`{alert}`" not in MONITORING] == []
     assert set(re.findall(r"`(Mcp\w+)`", MONITORING)) == set(ALERTS)
+
+
+def test_the_guide_names_every_error_of_a_call():
+    table = MONITORING.partition("`error_type` of a tool's errors")[2].partition("\n\n")[0]
+    assert [kind.__name__ for kind in get_args(CallError) if f"`{kind.__name__}`" not in table] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from threading import get_ident
 from typing import Any
@@ -22,7 +23,7 @@ from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Tim
 from openapi_mcp_server.gateway.calls import GUARD_SECONDS
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Authorize
-from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
+from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection, from_line
 from openapi_mcp_server.mcp.messages import Pieces, size
 from openapi_mcp_server.observe.record import CallRecord
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
@@ -654,3 +655,19 @@ def test_calls_in_flight_with_the_same_id_get_their_own_answers() -> None:
 
     run(main)
     assert all(b"/pets/%d\\" % number in answer for number, answer in answers.items())
+
+
+@pytest.mark.parametrize("given", [b'{"name":"get_pet","arguments":{"id":%b}}', b'{"name":"get_pet","id":%b}'])
+def test_arguments_in_search_mode_are_no_bug_at_any_depth_that_some_reader_has_no_stack_for(given: bytes) -> None:
+    records: list[CallRecord] = []
+    built, limit = gateway(ScriptedApi(), records=records, mode="search"), sys.getrecursionlimit()
+
+    async def main() -> None:
+        for depth in range(limit - 100, limit):
+            line = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"call_operation","arguments":%b}}'
+            message = from_line(line % (given % (b"[" * depth + b"]" * depth)), "2025-11-25")
+            if isinstance(message, Call):
+                await built.answer(message, "http")
+
+    run(main)
+    assert {record.outcome for record in records} == {"tool_error"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 import tracemalloc
 from codecs import BOM_UTF8
 from itertools import product
@@ -568,3 +569,12 @@ def test_a_large_text_that_is_no_message_is_refused_as_a_small_one_is(body: byte
     assert isinstance(large, Rejection)
     assert isinstance(small, Rejection)
     assert (large.code, large.message) == (small.code, small.message)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["lists", "objects"])
+def test_a_batch_is_refused_at_every_depth_that_some_reader_has_no_stack_for(opening: bytes) -> None:
+    """Its elements are read further down in the stack than the whole: at one depth that was an exception."""
+    closing = b"]" if opening == b"[" else b"}"
+    for depth in range(sys.getrecursionlimit() - 100, sys.getrecursionlimit() + 20):
+        deep = opening * depth + b"1" + closing * depth
+        read_line(b'[{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":%b}}]' % deep, "2025-03-26")

@@ -88,6 +88,22 @@ def test_a_call_is_one_line_of_text(written):
     assert re.fullmatch(r"\d\d:\d\d:\d\d INFO    call method=tools/call .* tool=getPet .* status=200\n", written())
 
 
+@pytest.mark.parametrize(
+    "about",
+    [
+        record(method="", version="", request_bytes=0, outcome="protocol_error", error="-32700"),
+        record(tool="search_operations"),
+    ],
+    ids=["refused before it was a call", "a tool of search mode"],
+)
+def test_a_field_without_a_value_is_left_out(written, about):
+    logs.configure("INFO", "json", written.descriptor)
+    logs.call_logger("INFO")(about)
+    fields = msgspec.json.decode(written())
+    assert "" not in fields.values()
+    assert "request_bytes" in fields or not about.method
+
+
 def test_a_call_that_was_tried_again_says_how_often(written):
     logs.configure("INFO", "json", written.descriptor)
     logs.call_logger("INFO")(msgspec.structs.replace(RECORD, retries=2))

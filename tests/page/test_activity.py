@@ -32,6 +32,14 @@ def test_calls_errors_and_tokens_are_counted_by_tool():
     assert (second["name"], second["truncated"]) == ("listPets", 1)
 
 
+def test_a_client_that_leaves_is_no_failure():
+    activity = Activity()
+    activity(called(outcome="cancelled"))
+    told = activity.told()
+    assert (told["tools"][0]["errors"], told["series"][0]["errors"], told["failures"]) == (0, 0, [])
+    assert told["tools"][0]["calls"] == 1
+
+
 @pytest.mark.parametrize(("part", "name"), [(0.5, "p50_seconds"), (0.95, "p95_seconds")])
 def test_an_estimated_quantile_is_at_most_a_quarter_over_the_real_one(part, name):
     activity = Activity()
@@ -70,6 +78,14 @@ def test_the_last_failures_are_told_newest_first_and_without_what_a_client_left(
     failures = activity.told()["failures"]
     assert [each["tool"] for each in failures] == [f"tool{number}" for number in range(RECENT + 4, 4, -1)]
     assert (failures[0]["seconds_ago"], failures[0]["error"], failures[0]["status"]) == (3, "Timeout", 504)
+
+
+def test_a_call_that_its_client_gave_up_is_a_call_and_no_failure():
+    activity = Activity()
+    activity(called(outcome="cancelled"))
+    told = activity.told()
+    assert [(tool["calls"], tool["errors"]) for tool in told["tools"]] == [(1, 0)]
+    assert [(second["calls"], second["errors"]) for second in told["series"]] == [(1, 0)]
 
 
 def test_messages_that_called_no_tool_are_no_calls():

@@ -372,15 +372,15 @@ def test_on_a_telephone_the_list_leads_to_a_tool_and_back(chromium, demo):
 
 FAULTS = """async () => {
     const shown = each => each.nodes.map(node => `${node.target.join(" ")} ${node.failureSummary}`).join("; ");
-    const found = await axe.run(document, {resultTypes: ["violations"]});
-    const serious = found.violations.filter(each => ["serious", "critical"].includes(each.impact));
-    return serious.map(each => `${each.id}: ${shown(each)}`);
+    const found = await axe.run(document, {resultTypes: ["violations", "incomplete"]});
+    const doubtful = found.incomplete.filter(each => each.id !== "color-contrast");  // behind what overlaps
+    return [...found.violations, ...doubtful].map(each => `${each.id}: ${shown(each)}`);
 }"""
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="page/ has no npm packages: scripts/test installs axe-core")
 @pytest.mark.parametrize("colours", ["light", "dark"])
-def test_axe_finds_nothing_serious_in_any_view(chromium, demo, colours):
+def test_axe_finds_nothing_in_any_view(chromium, demo, colours):
     with opened_at(chromium, demo, color_scheme=colours, bypass_csp=True) as page:
         for view in VIEWS:
             page.goto(demo + view)

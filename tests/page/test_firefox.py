@@ -21,4 +21,4 @@ def test_a_tool_is_found_and_called_in_firefox(demo, tmp_path):
         browser.type("form[aria-label] input", "1")
         browser.click("button.primary")
         assert browser.until("document.querySelector('.result.good img')?.naturalWidth") == 64
-        assert browser.until("document.title") == "Pet shop · tools"
+        assert browser.until("document.title") == "getPetPicture · Pet shop"

@@ -6,6 +6,7 @@ import http.client
 import re
 import resource
 import signal
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import msgspec
@@ -92,6 +93,19 @@ def test_a_server_takes_as_many_descriptors_as_it_may():
             assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (min(hard, 65_536), hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_request_that_fails_for_lack_of_descriptors_ends_its_own_connection_only():
+    """The first unusual one imports a library. A client that has taken all descriptors could end the server by it."""
+    with started("demo", "--port", "0") as server:
+        address, limits = urlsplit(server.url), resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=SECONDS)) as connection:
+            assert ask(connection, "GET", "/livez")[0] == 200
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+            with pytest.raises(http.client.RemoteDisconnected):
+                ask(connection, "HEAD", "/livez")
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
+            assert ask(connection, "HEAD", "/livez")[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 import trio
 from mcp import Client, MCPError
 from mcp.client.sse import sse_client
+from trio.testing import MockClock
 
+from clocks import hurried
 from descriptions import filterable
 from openapi_mcp_server.errors import Unreachable
 from openapi_mcp_server.gateway.gateway import Gateway
@@ -28,7 +30,13 @@ MODES = ["legacy", "2026-07-28", "auto"]
 over_both = pytest.mark.parametrize("path", ["/mcp", "/sse"])
 
 
-def with_client(mode: str, built: Gateway, use: Callable[[Client], Awaitable[Any]], path: str = "/mcp") -> Any:
+def with_client(
+    mode: str,
+    built: Gateway,
+    use: Callable[[Client], Awaitable[Any]],
+    path: str = "/mcp",
+    clock: MockClock | None = None,
+) -> Any:
     async def main() -> Any:
         with trio.fail_after(20):
             async with (
@@ -37,7 +45,7 @@ def with_client(mode: str, built: Gateway, use: Callable[[Client], Awaitable[Any
             ):
                 return await use(client)
 
-    return trio.run(main)
+    return trio.run(main, clock=clock)
 
 
 @pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
@@ -113,7 +121,7 @@ def test_progress_arrives_before_the_answer(path: str, mode: str) -> None:
         assert result.content[0].text == '{"id":5}'
         assert told == [2.0]
 
-    with_client(mode, gateway(ScriptedApi(slowly(2.5))), use, path)
+    with_client(mode, gateway(ScriptedApi(slowly(2.5))), use, path, hurried())
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -44,3 +44,21 @@ def test_few_streams_are_told_in_each_turn(said):
     run(main)
     assert told.total() == STREAMS
     assert max(told.values()) <= AT_ONCE
+
+
+def test_nothing_comes_after_the_end_of_a_stream():
+    """The lists may change while the server drains, and the end of a subscription is the answer to its request."""
+    sent = []
+
+    async def send(event):
+        sent.append(event.get("body"))
+
+    async def main():
+        stream = EventStream(send, Streams())
+        stream.put((b"the answer",))
+        stream.end()
+        stream.put((b"a change of lists",))
+        await stream.serve(trio.sleep_forever)
+
+    run(main)
+    assert sent == [None, b"the answer", b""]

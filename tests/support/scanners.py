@@ -26,6 +26,8 @@ ROOMS = ("bridge", "mcp", "observe.logs", "observe.traces", "openapi", "settings
          "upstream.retries")  # fmt: skip
 """Where nothing touches anything but its arguments, as far as the functions are looked at."""
 WAYS = ("match", "fullmatch", "search")
+ANY_WAY = ("fullmatch", "search")
+"""Where it is not known how a pattern is used. A search begins with a match, so it takes no less."""
 _SEARCHING = {"search", "sub", "subn", "split", "finditer", "findall"}
 TEXTS: Mapping[str, Callable[[str], Any]] = {
     "str": str,
@@ -71,10 +73,10 @@ class Scanner(NamedTuple):
     read: Callable[[str], object]
 
 
-def modules() -> Iterator[ModuleType]:
-    for found in pkgutil.walk_packages(openapi_mcp_server.__path__, "openapi_mcp_server."):
-        if not found.name.endswith("__main__"):
-            yield importlib.import_module(found.name)
+@cache
+def modules() -> tuple[ModuleType, ...]:
+    found = pkgutil.walk_packages(openapi_mcp_server.__path__, "openapi_mcp_server.")
+    return tuple(importlib.import_module(each.name) for each in found if not each.name.endswith("__main__"))
 
 
 @cache
@@ -87,7 +89,7 @@ def patterns() -> dict[str, tuple[re.Pattern[Any], tuple[str, ...]]]:
     for module in modules():
         for name, value in vars(module).items():
             for index, (pattern, bound) in enumerate(() if name.startswith("__") else _inside(value)):
-                ways = tuple(sorted({bound} if bound else used.get(name, set()))) or WAYS
+                ways = tuple(sorted({bound} if bound else used.get(name, set()))) or ANY_WAY
                 where = f"{module.__name__.removeprefix('openapi_mcp_server.')}.{name}"
                 if (pattern, ways) not in known:
                     known.add((pattern, ways))
@@ -130,7 +132,7 @@ def written_in_place() -> dict[str, tuple[re.Pattern[Any], tuple[str, ...]]]:
         pattern = _as_it_stands(call, module)
         if pattern is not None:
             way = call.func.attr  # type: ignore[attr-defined]
-            ways = ("search",) if way in _SEARCHING else (way,) if way in WAYS else WAYS
+            ways = ("search",) if way in _SEARCHING else (way,) if way in WAYS else ANY_WAY
             found[_place(module, call)] = (pattern, ways)
     return found
 
@@ -167,14 +169,18 @@ class _Escaped(ast.NodeTransformer):
         return ast.Constant(self._letter) if ast.unparse(call.func) == "re.escape" else call
 
 
-def _calls_in_functions() -> Iterator[tuple[ModuleType, ast.FunctionDef | ast.AsyncFunctionDef, ast.Call]]:
-    """(module, innermost function, call of a function of `re`)."""
-    for module in modules():
-        for function in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                for node in ast.walk(function):
-                    if isinstance(node, ast.Call) and _is_of_re(node):
-                        yield module, function, node
+@cache
+def _calls_in_functions() -> tuple[tuple[ModuleType, ast.FunctionDef | ast.AsyncFunctionDef, ast.Call], ...]:
+    """(module, function, call of a function of `re`); an outer function has the calls of the inner ones as well."""
+    return tuple(
+        (module, function, node)
+        for module in modules()
+        if "import re" in inspect.getsource(module)
+        for function in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and _is_of_re(node)
+    )
 
 
 def _gives_a_pattern(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -199,7 +205,7 @@ def made_patterns() -> dict[str, tuple[re.Pattern[Any], tuple[str, ...]]]:
         if "re.Pattern" in str(inspect.signature(function).return_annotation):
             for number in (0, 1, 3):
                 pattern = function(*[number for _ in inspect.signature(function).parameters])
-                found[f"{name}({number})"] = (pattern, WAYS)
+                found[f"{name}({number})"] = (pattern, ANY_WAY)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import trio
 from trio.testing import wait_all_tasks_blocked
 
@@ -16,12 +17,20 @@ from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.http11 import connections
+from openapi_mcp_server.server.principals.pauses import Pauses
+from openapi_mcp_server.server.principals.turns import Turns
 from openapi_mcp_server.server.sse.http_sse import HttpSse, http_sse
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
 from openapi_mcp_server.server.visitors import Visitors
 
 GRACE_SECONDS = 0.5
 VISITORS = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
+
+
+def unknown(visitors: Visitors = VISITORS) -> Visitors:
+    """Visitors of whom nothing is remembered. Those of all tests have one address: after twenty refusals in any tests,
+    further ones in others would be held back for a second each."""
+    return msgspec.structs.replace(visitors, pauses=Pauses(), turns=Turns())
 
 
 async def verify(token: bytes) -> Principal:
@@ -50,6 +59,7 @@ async def endpoint(
 ) -> AsyncIterator[Endpoint]:
     listener = ports.bind("127.0.0.1", 0)
     stop = trio.Event()
+    visitors = unknown(visitors)
     nothing = Health(ToolCatalog(apis=(), tools={}, skipped=()))
     readiness = Readiness()
     async with (

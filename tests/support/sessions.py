@@ -16,7 +16,7 @@ from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.sse.http_sse import HttpSse, http_sse
 from openapi_mcp_server.server.sse.peers import Peers
-from served import VISITORS
+from served import unknown
 
 HEADERS = {"Host": "localhost", "Content-Type": "application/json"}
 
@@ -151,7 +151,7 @@ async def sse_server(
     """``peers``: the other tasks, as one at this port knows them."""
     listener = ports.bind("127.0.0.1", 0)
     known = peers(listener.getsockname()[1]) if peers else None
-    async with http_sse(built, VISITORS, worker=0, peers=known) as sse, trio.open_nursery() as nursery:
+    async with http_sse(built, unknown(), worker=0, peers=known) as sse, trio.open_nursery() as nursery:
         server = Server(listener.getsockname()[1], sse)
 
         async def serve() -> None:

@@ -6,6 +6,7 @@ import base64
 import os
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -92,6 +93,33 @@ def test_two_apis_at_one_origin_share_no_connection_where_their_ways_differ() ->
             assert api.connections == 3
 
     trio.run(run)
+
+
+def test_after_a_change_of_its_way_an_api_is_asked_on_new_connections_only() -> None:
+    """A server goes by the certificate of the handshake: kept connections would be those of the old one for ever."""
+
+    async def run() -> None:
+        ways = {"pets": way(WayOut(), LOOPBACK)}
+        async with (
+            loopback([(OK,)] * 4, [(OK,)] * 4) as api,
+            Upstream(TcpDialler(), UpstreamSettings(retries=0), lambda name: ways[name]) as one,
+        ):
+            for _ in range(2):
+                await sent(one, asked(api.origin))
+            assert api.connections == 1
+            ways["pets"] = way(WayOut(), LOOPBACK)
+            for _ in range(2):
+                await sent(one, asked(api.origin))
+            assert api.connections == 2
+
+    trio.run(run)
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="files in memory are Linux's")
+def test_a_certificate_needs_no_folder_that_can_be_written_to(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, public, key = own
+    monkeypatch.setattr(tempfile, "tempdir", "/proc")
+    assert way(WayOut(certificate=public, key=key), LOOPBACK).tls is not None
 
 
 @pytest.mark.parametrize("fault", ["no PEM", "another key", "an encrypted key", "no key"])

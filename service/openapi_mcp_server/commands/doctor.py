@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import anyio
@@ -15,6 +16,8 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config
 
 LONGEST_IDLE_SECONDS = 3_600
+_ORIGIN = re.compile(r"https?://[!-.0-~]+")
+"""Without a slash: a path is no part of it."""
 
 
 def run(config: Config) -> int:
@@ -57,7 +60,7 @@ def _server(config: Config) -> int:
     how = How(
         token=servers.token(config),
         metrics=_metrics(config),
-        page=config.options.get("--origin", ""),
+        page=_page(config.options.get("--origin", "")),
         idle_seconds=_idle(config.options.get("--idle", "35")),
     )
     found, checked = anyio.run(examined, url, how, backend="trio")
@@ -75,6 +78,13 @@ def _metrics(config: Config) -> str:
     """The probe of the metrics port, where the settings say that there is one."""
     host = f"[{config.host}]" if ":" in config.host else config.host
     return f"http://{host}:{config.prometheus_port}/livez" if config.prometheus else ""
+
+
+def _page(origin: str) -> str:
+    """The origin of a web page, as browsers send it (RFC 6454 section 6.2)."""
+    if origin and not _ORIGIN.fullmatch(origin):
+        raise ConfigError("--origin", f"{origin[:100]!r} is no origin such as https://app.example.com, in ASCII")
+    return origin
 
 
 def _idle(text: str) -> float:

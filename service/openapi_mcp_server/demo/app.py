@@ -70,7 +70,8 @@ class DemoApp:
             if verb == method:
                 return run(self._shop, Request(parts=found.groups(), query=query, headers=headers, body=body))
         if matches:
-            raise Problem(405, f"{path} has {', '.join(verb for verb, _, _ in matches)}")
+            verbs = ", ".join(verb for verb, _, _ in matches)
+            raise Problem(405, f"{path} has {verbs}", ("allow", verbs))
         raise Problem(404, f"there is nothing at {path}")
 
 

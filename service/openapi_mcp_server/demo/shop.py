@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.policy
 import http
+import re
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -18,6 +19,11 @@ from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 MAX_PETS = 1_000
 MAX_PHOTO_BYTES = 1024 * 1024
 MAX_FOUND = 100
+LAST_ID = 999_999_999
+"""The largest id that a path may have."""
+SHOWN = 100
+"""Characters of a wrong value that are repeated."""
+_WHOLE = re.compile(r"[0-9]{1,9}")
 
 Status = Literal["available", "reserved", "sold"]
 Species = Literal["cat", "dog", "rabbit", "parrot", "fish"]
@@ -54,11 +60,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Problem(Exception):
     """Ends a request with a problem document (RFC 9457)."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *headers: tuple[str, str]) -> None:
         super().__init__(detail)
         title = http.HTTPStatus(status).phrase
         body = msgspec.json.encode({"title": title, "status": status, "detail": detail})
-        headers = (("retry-after", "5"),) if status in {429, 503} else ()
+        if status in {429, 503}:
+            headers = (*headers, ("retry-after", "5"))
         self.answer = Answer(status=status, content_type="application/problem+json", body=body, headers=headers)
 
 
@@ -86,7 +93,7 @@ class PetShop:
 
     def list(self, request: Request) -> Answer:
         limit = _number(request, "limit", default=20, least=1, most=100)
-        after = _number(request, "after", default=0, least=0, most=None)
+        after = _number(request, "after", default=0, least=0, most=LAST_ID)
         states = request.query.get("status", [])
         found = [pet for pet in self._pets.values() if pet.id > after and (not states or pet.status in states)]
         page = found[:limit]
@@ -188,10 +195,10 @@ def _object(body: bytes) -> dict[str, object]:
         raise Problem(400, str(error)) from error
 
 
-def _number(request: Request, name: str, *, default: int, least: int, most: int | None) -> int:
+def _number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
     text = request.query.get(name, [str(default)])[0]
-    if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
-        raise Problem(400, f"{name}: {text!r} is not a number from {least} to {most or 'any'}")
+    if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+        raise Problem(400, f"{name}: {text[:SHOWN]!r} is not a number from {least} to {most}")
     return int(text)
 
 

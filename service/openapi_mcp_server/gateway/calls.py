@@ -127,14 +127,14 @@ class Calls:
                 tool, arguments = await self._read(call, find, draft)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
                 outcome = await self._reported(served, plain, arguments, draft, notify, hold)
-        except ArgumentError as error:
+        except (ArgumentError, Refused) as error:
             draft.error = type(error).__name__
             draft.denied = denied(served, offer, asked_for)
             outcome = ToolResult(content=(TextContent(str(error)),), isError=True)
         return self._answered(outcome, draft)
 
     async def _found(self, index: Indexing, offer: Offer, call: Call, draft: Draft) -> str:
-        """The text of what a search finds. Raises ArgumentError."""
+        """The text of what a search finds. Raises ArgumentError and Refused."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
         asked = await self._read(call, partial(asking.read_search, call.arguments), draft)
@@ -143,15 +143,19 @@ class Calls:
         return await self._done(find, draft, "search for fewer words", is_large=is_large)
 
     async def _read(self, call: Call, read: Callable[[], Made], draft: Draft) -> Made:
-        """Reads the arguments of one of the four tools. Raises ArgumentError."""
-        return await self._done(read, draft, "give less", is_large=preparing.are_large(call.arguments))
+        """Reads the arguments of one of the four tools. Raises ArgumentError and Refused."""
+        try:
+            return await self._done(read, draft, "give less", is_large=preparing.are_large(call.arguments))
+        except RecursionError:  # less of the stack is left here than where the message was read
+            raise ArgumentError("the arguments are nested too deeply") from None
 
     async def _done(self, work: Callable[[], Made], draft: Draft, advice: str, *, is_large: bool) -> Made:
+        """Raises what ``work`` raises, and Refused if there is no turn for it."""
         if not is_large:
             return work()
         with self._turn(draft):
             return await self._aside.do(work, draft.client)
-        raise ArgumentError(f"{self._why_no_turn()}; {advice}, or call again later")
+        raise Refused(f"{self._why_no_turn()}; {advice}, or call again later", outcome_unknown=False)
 
     def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
         draft.result = outcome
@@ -289,14 +293,14 @@ class Calls:
     async def _exchange(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise _not_sent()
-        began = time.perf_counter()
+        draft.asked_at = time.perf_counter()
         try:
             answered = await self._asked(request, tool, draft, hold)
         except UpstreamError as error:
             draft.retries = error.retries
             raise
         finally:
-            draft.upstream_seconds = time.perf_counter() - began
+            draft.upstream_seconds = time.perf_counter() - draft.asked_at
         draft.status, draft.retries = answered.status, answered.retries
         return without_secrets(answered, request.secrets) if isinstance(request, HttpRequest) else answered
 
@@ -324,7 +328,13 @@ class Calls:
         raise Timeout(why, outcome_unknown=hold.may_be_sent)
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
+        """The API's time begins when it is asked, not while credentials are fetched."""
+        is_first = True
+
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            nonlocal is_first
+            if is_first:
+                draft.asked_at, is_first = time.perf_counter(), False
             sent = draft.trace.sending(request, tool)
             return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 

@@ -47,6 +47,7 @@ class Draft:
         self.error = ""
         self.result: ToolResult | None = None
         self.status: int | None = None
+        self.asked_at = 0.0  # when the API was
         self.upstream_seconds = 0.0
         self.retries = 0
 

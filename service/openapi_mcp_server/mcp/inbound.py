@@ -18,6 +18,7 @@ from openapi_mcp_server.mcp.messages import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    PARSE_ERROR,
     UNSUPPORTED_VERSION,
     ErrorData,
     RequestId,
@@ -151,6 +152,8 @@ def _read(data: bytes, carrier: _Carrier) -> Message | Batch:
         return _message(parsed, len(data), carrier)
     except BadMessage as refused:
         return _rejection(refused, refused.request_id, carrier)
+    except RecursionError:  # a part may be read with less of the stack left than the whole
+        return Rejection(code=PARSE_ERROR, message="JSON nested too deeply")
 
 
 def _rejection(refused: BadMessage, request_id: RequestId | None, carrier: _Carrier) -> Rejection:

@@ -1,6 +1,7 @@
 """Reads a client's JSON strictly: no other reader of the same bytes may see another message.
 
-Raises `BadMessage` for what cannot be used, with a text of ours. Values stay encoded until somebody uses them.
+Raises `BadMessage` for what cannot be used, with a text of ours, and RecursionError for what is nested too deeply.
+Values stay encoded until somebody uses them.
 """
 
 from __future__ import annotations
@@ -116,8 +117,6 @@ def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
     except msgspec.DecodeError:
         _refuse_half_pairs(data)
         raise BadMessage(PARSE_ERROR, "not valid JSON") from None
-    except RecursionError:
-        raise BadMessage(PARSE_ERROR, "JSON nested too deeply") from None
 
 
 def _require_little(data: bytes) -> None:

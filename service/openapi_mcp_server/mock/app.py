@@ -75,7 +75,8 @@ class MockApp:
                     return api.answers.answer(operation, accept, code)
                 others.update(api.routes.methods(inner))
         if others:
-            return problem(405, f"the document has {', '.join(sorted(others))} here")
+            allow = ", ".join(sorted(others))
+            return problem(405, f"the document has {allow} here")._replace(allow=allow)
         return problem(404, "the document has no operation here")
 
 
@@ -130,5 +131,7 @@ async def _tell(answer: Answer, send: Send, *, is_head: bool) -> None:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     if answer.content_type:
         headers.append((b"content-type", answer.content_type.encode("latin-1", "replace")))
+    if answer.allow:
+        headers.append((b"allow", answer.allow.encode("ascii")))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else answer.body})

@@ -132,8 +132,12 @@ def _fields(record: CallRecord) -> dict[str, Any]:
         "request_bytes": record.request_bytes,
         "response_bytes": record.response_bytes,
     }
+    if not record.method:  # refused before it was a call
+        del fields["method"], fields["version"], fields["request_bytes"]
     if record.tool:
-        fields |= {"tool": record.tool, "api": record.api, "upstream_ms": round(record.upstream_seconds * 1000, 1)}
+        fields["tool"] = record.tool
+    if record.api:
+        fields |= {"api": record.api, "upstream_ms": round(record.upstream_seconds * 1000, 1)}
     if record.status is not None:
         fields["status"] = record.status
     if record.retries:

@@ -21,7 +21,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     call. ``tool`` and ``api`` are empty where no tool of the catalog was called. ``error`` is the type's name for a
     tool error and the JSON-RPC code for the others; empty if all went well. ``status`` is the API's, None if it
     gave none. ``seconds`` is the time from message to answer, ``upstream_seconds`` the part of it
-    that the API took, retries and pauses included, 0 where it was not asked; sizes are bytes of the messages.
+    that the API took, retries and pauses included, or if there were no credentials for it, the wait for them; 0 where
+    it was not asked; sizes are bytes of the messages.
     ``retries`` are the attempts after the first. ``result_tokens`` is about what a model reads of the result;
     ``truncated``: a part of the answer is missing in it; ``mismatch``: the answer does not fit the tool's output
     schema. ``request_id`` is the proxy's, empty without one. ``trace_id``, 32 hex digits, is that of the trace in which
@@ -51,6 +52,11 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     principal: str = ""
     denied: str = ""
     arguments: bytes = b""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended in an error. That a client leaves is none."""
+        return self.outcome not in {"ok", "cancelled"}
 
     @property
     def error_type(self) -> str:

@@ -30,7 +30,7 @@ class _Numbers:
 
     def add(self, record: CallRecord) -> None:
         self.calls += 1
-        self.errors += record.outcome != "ok"
+        self.errors += record.has_failed
         self.truncated += record.truncated
         self.tokens += record.result_tokens
         self.longest = max(self.longest, record.seconds)
@@ -68,7 +68,7 @@ class Activity:
         self._failures: deque[tuple[float, CallRecord]] = deque(maxlen=RECENT)
 
     def __call__(self, record: CallRecord) -> None:
-        if record.outcome not in {"ok", "cancelled"}:
+        if record.has_failed:
             self._failures.append((self._clock(), record))
         if not record.tool:
             return
@@ -76,7 +76,7 @@ class Activity:
         if not self._series or self._series[-1][0] != second:
             self._series.append([second, 0, 0])
         self._series[-1][1] += 1
-        self._series[-1][2] += record.outcome != "ok"
+        self._series[-1][2] += record.has_failed
         numbers = self._tools.get(record.tool)
         if numbers is None and len(self._tools) < TOOLS:
             numbers = self._tools[record.tool] = _Numbers()

@@ -81,18 +81,18 @@ class Page:
 
     async def _send_file(self, scope: Scope, send: Send) -> None:
         if scope["method"] in {"GET", "HEAD"}:
-            await _send_file(send, *self._files[scope["path"]], head=scope["method"] == "HEAD")
+            await _send_file(send, *self._files[scope["path"]])
         else:
             await answer_other_method(send, scope["path"])
 
     async def _answer(self, scope: Scope, send: Send, permit: Permit) -> None:
-        path, head = scope["path"], scope["method"] == "HEAD"
+        path = scope["path"]
         if scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         elif (told := self._told(path, permit)) is not None:
-            await answer(send, 200, told, *_ISOLATED, head=head)
+            await answer(send, 200, told, *_ISOLATED)
         else:
-            await answer(send, 404, {"error": "the page has nothing here"}, *_ISOLATED, head=head)
+            await answer(send, 404, {"error": "the page has nothing here"}, *_ISOLATED)
 
     def _told(self, path: str, permit: Permit) -> dict[str, Any] | None:
         if path == "/page/catalog.json":
@@ -109,7 +109,7 @@ class Page:
         return now | self.activity.told() if whole else {name: now[name] for name in _OF_ANYBODY if name in now}
 
 
-async def _send_file(send: Send, body: bytes, kind: bytes, *, head: bool) -> None:
+async def _send_file(send: Send, body: bytes, kind: bytes) -> None:
     described = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_FILE_HEADERS]
     await send({"type": "http.response.start", "status": 200, "headers": described})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await send({"type": "http.response.body", "body": body})

@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.5
 secrets are used within two seconds (Kubernetes, ECS and Vault's agent replace files by a rename)."""
 AGAIN_SECONDS = 5.0
 """Between two attempts while a file cannot be used. What was in the way may leave no trace at the file: a permission,
-another file that belongs to it, a process without a descriptor."""
+another file that belongs to it, a store of another setting that is not reached, a process without a descriptor."""
 
 Take = Callable[[Config], None]
 """Takes what has changed in the settings that were read again, or raises ConfigError and keeps what it has."""

@@ -56,7 +56,7 @@ class Starting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
         if scope["path"] in PROBES:
-            await answer(send, *self._readiness.told(scope["path"]), head=scope["method"] == "HEAD")
+            await answer(send, *self._readiness.told(scope["path"]))
         else:
             await answer(send, 503, {"error": "the server is starting"}, RETRY_AFTER)
 
@@ -161,7 +161,7 @@ class WorkerApp:
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, scope["path"])
         else:
-            await answer(send, 200, told, head=scope["method"] == "HEAD")
+            await answer(send, 200, told)
 
     async def _tell_probe(self, scope: Scope, send: Send) -> None:
         await self._answer_get(scope, send, *self._readiness.told(scope["path"]))
@@ -171,7 +171,7 @@ class WorkerApp:
 
     async def _answer_get(self, scope: Scope, send: Send, status: int, content: dict[str, Any]) -> None:
         if scope["method"] in {"GET", "HEAD"}:
-            await answer(send, status, content, head=scope["method"] == "HEAD")
+            await answer(send, status, content)
         else:
             await answer_other_method(send, scope["path"])
 
@@ -211,9 +211,7 @@ async def answer_other_method(send: Send, path: str) -> None:
     await answer(send, 405, {"error": f"{path} takes GET"}, (b"allow", b"GET, HEAD"))
 
 
-async def answer(
-    send: Send, status: int, content: dict[str, Any], *headers: tuple[bytes, bytes], head: bool = False
-) -> None:
+async def answer(send: Send, status: int, content: dict[str, Any], *headers: tuple[bytes, bytes]) -> None:
     """Sends a whole answer of JSON."""
     body = msgspec.json.encode(content)
     described = [
@@ -223,4 +221,4 @@ async def answer(
         *headers,
     ]
     await send({"type": "http.response.start", "status": status, "headers": described})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await send({"type": "http.response.body", "body": body})

@@ -14,10 +14,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI application. Its scope has two more functions, so that a call needs no timer and no cancel scope for them:
 ``whole_body()``, the body if it has come with the head, else None, and ``abandon()``, which cancels the application
-after its client has left."""
+after its client has left. Its answer to HEAD is that to GET: the connection leaves the body out."""
 Peer = tuple[str, int] | None
 
-logger = logging.getLogger("service.http")
+logger = logging.getLogger(__name__)
 
 
 async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:

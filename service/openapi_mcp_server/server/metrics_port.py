@@ -96,17 +96,17 @@ class MetricsApp:
         self._one = anyio.CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
-        path, is_head = scope["path"], scope["method"] == "HEAD"
+        path = scope["path"]
         if path != "/metrics" and path not in PROBES:
             await answer(send, 404, {"error": "there is nothing here; metrics are at /metrics"})
-        elif scope["method"] != "GET" and not is_head:
+        elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         elif path in PROBES:
-            await answer(send, *self._readiness.told(path), head=is_head)
+            await answer(send, *self._readiness.told(path))
         else:
-            await self._metrics(fields.by_name(scope["headers"]), send, is_head=is_head)
+            await self._metrics(fields.by_name(scope["headers"]), send)
 
-    async def _metrics(self, asked: dict[bytes, bytes], send: Send, *, is_head: bool) -> None:
+    async def _metrics(self, asked: dict[bytes, bytes], send: Send) -> None:
         """Sends the metrics, in the newer format for clients that name it, as Prometheus does."""
         try:
             self._visitors.check(asked)
@@ -121,4 +121,4 @@ class MetricsApp:
             headers.append((b"content-encoding", b"gzip"))
         headers.append((b"content-length", b"%d" % len(page)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if is_head else page})
+        await send({"type": "http.response.body", "body": page})

@@ -101,6 +101,11 @@ def _chosen(headers: Mapping[bytes, bytes], names: Collection[bytes]) -> Mapping
     return {name.decode("ascii"): headers[name].decode("latin-1") for name in names if name in headers}
 
 
+def retry_headers(status: int) -> tuple[Header, ...]:
+    """The headers of an answer with this status that say when to come again."""
+    return (RETRY_AFTER,) if status in {429, 503} else ()
+
+
 def opened(memory: Budget, share: str) -> Hold:
     """The hold of a message that is about to be read. ``share``: the client whose part of the memory it takes."""
     try:

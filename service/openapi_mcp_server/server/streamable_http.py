@@ -30,7 +30,6 @@ from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from openapi_mcp_server.server.posts import (
     CLOSE,
-    RETRY_AFTER,
     Arrivals,
     Header,
     Refusal,
@@ -38,6 +37,7 @@ from openapi_mcp_server.server.posts import (
     check_form,
     opened,
     reply,
+    retry_headers,
     send_pieces,
 )
 from openapi_mcp_server.server.principals.limits import Limits, calls
@@ -146,8 +146,8 @@ class StreamableHttp:
                 else:
                     await exchange.finish(ready)
             case Rejection():
-                later = (RETRY_AFTER,) if message.status in {429, 503} else ()
-                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside), *later)
+                refused = self._gateway.refuse(message, "http", beside)
+                await exchange.reply(message.status, refused, *retry_headers(message.status))
             case Notification():
                 await exchange.reply(202, ())
             case Batch():

@@ -91,8 +91,8 @@ class EventStream:
             del self._send  # a session is in a cycle that waits for the collector; its connection need not be
 
     def put(self, event: Pieces, hold: Hold = FREE) -> None:
-        """Adds an event; never waits."""
-        if self._is_over:
+        """Adds an event; never waits. Nothing comes after `end`."""
+        if self._is_over or self._is_ending:
             hold.close()
             return
         self.waiting.append((event, hold))

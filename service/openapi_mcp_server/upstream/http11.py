@@ -7,6 +7,7 @@ taken for the answer to the next request on that connection (2.16, tried). A tes
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 import h11
 import trio
@@ -15,6 +16,9 @@ from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.upstream import ordinary
 from openapi_mcp_server.upstream.sockets import ReadError, Stream, WriteError
 from openapi_mcp_server.upstream.soon import Soon
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.upstream.ways import Way
 
 READ_BYTES = 64 * 1024
 """Bytes of one read from the socket."""
@@ -61,11 +65,13 @@ class Connection:
     """Carries one request at a time. Raises the errors of h11 and `sockets`, which its holder translates.
 
     It must be closed after any exception, after an answer that was not read to its end, and when `recycle` says so.
+    ``way``: the name of its API's own way; ``dialled_by``: that way as it was then, None for the usual one.
     """
 
-    def __init__(self, origin: Origin, stream: Stream, way: str = "") -> None:
+    def __init__(self, origin: Origin, stream: Stream, way: str = "", dialled_by: Way | None = None) -> None:
         self.origin = origin
         self.way = way
+        self.dialled_by = dialled_by
         self.idle_since = 0.0
         self._stream = stream
         self._h11 = _NOT_USED  # a new one for each answer that is not ordinary

@@ -45,7 +45,7 @@ class Connections:
     async def take(self, origin: Origin, way: str, *, repeatable: bool) -> Connection:
         """An idle connection if there is a good one, else a new one."""
         while (connection := self._pop_idle(origin, way)) is not None:
-            if _is_good(connection, trio.current_time(), repeatable=repeatable):
+            if self._is_good(connection, trio.current_time(), repeatable=repeatable):
                 return connection
             await self.drop(connection)
         return await self.dial(origin, way)
@@ -53,7 +53,7 @@ class Connections:
     def take_at_once(self, origin: Origin, way: str, now: float, *, repeatable: bool) -> Connection | None:
         """An idle connection, if the one that comes next is a good one."""
         connection = self._pop_idle(origin, way)
-        if connection is None or _is_good(connection, now, repeatable=repeatable):
+        if connection is None or self._is_good(connection, now, repeatable=repeatable):
             return connection
         self.put_back(connection)
         return None
@@ -64,7 +64,8 @@ class Connections:
 
     async def dial(self, origin: Origin, way: str) -> Connection:
         """A new connection. Raises ConnectError or ConnectTimeout, and what the address rule raises."""
-        return Connection(origin, await self._connect(origin, self._ways(way) if way else None), way)
+        made = self._ways(way) if way else None
+        return Connection(origin, await self._connect(origin, made), way, made)
 
     async def give_back(self, connection: Connection) -> None:
         """Keeps the connection after an answer, if it can be used again."""
@@ -101,14 +102,15 @@ class Connections:
                 return self._idle.pop(index)
         return None
 
+    def _is_good(self, connection: Connection, now: float, *, repeatable: bool) -> bool:
+        """False also after a change of the API's way: its server would still see the old certificate."""
+        way, limit = connection.way, IDLE_SECONDS if repeatable else FRESH_SECONDS
+        is_current = not way or connection.dialled_by is self._ways(way)
+        return is_current and now - connection.idle_since < limit and connection.is_quiet()
+
     def _tls_context(self) -> ssl.SSLContext:
         """Made once, when first needed: reading the system's certificates takes 20 ms."""
         if self._tls is None:
             self._tls = ssl.create_default_context()  # its OpenSSL honours SSL_CERT_FILE and SSL_CERT_DIR
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
-
-
-def _is_good(connection: Connection, now: float, *, repeatable: bool) -> bool:
-    limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
-    return now - connection.idle_since < limit and connection.is_quiet()

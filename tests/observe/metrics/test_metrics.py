@@ -126,6 +126,12 @@ def test_an_api_is_counted_by_its_status_or_by_why_it_gave_none(changes, status,
     assert after.value("openapi_mcp_upstream_duration_seconds_sum", api="pets", status_class=status_class) == 0.015
 
 
+def test_the_time_of_an_api_is_without_calls_that_were_not_sent_to_it():
+    after = seen(CALL, called(outcome="tool_error", error="Refused", status=None, upstream_seconds=0.0001))
+    assert after.value("openapi_mcp_upstream_requests_total", api="pets", error_type="Refused") == 1
+    assert after.value("openapi_mcp_upstream_duration_seconds_count", api="pets") == 1
+
+
 def test_a_call_that_never_reached_its_api_is_none_of_its():
     after = seen(called(outcome="tool_error", error="ArgumentError", status=None, upstream_seconds=0.0))
     assert not any(name.startswith("openapi_mcp_upstream") for name, _ in after.series)

@@ -80,10 +80,12 @@ def test_spans_are_encoded_as_the_library_encodes_them() -> None:
             asked = msgspec.structs.replace(call(traceparent=W3C), arguments=msgspec.Raw(b'{"id":5}'))
             await built.answer(asked, "http", None, carrier)
             await built.answer(call(name="made_up"), "stdio", None, carrier)
+        await built.answer(msgspec.structs.replace(call(), arguments=msgspec.Raw(b'{"id":"x"}')), "http")
 
     trio.run(main)
     spans = [span for one in seen.spans() for span in one]
-    assert len(spans) == 9
+    assert len(spans) == 10
+    assert spans[-1].status.description == "ArgumentError"
     assert ExportTraceServiceRequest.FromString(encode(spans)) == encode_spans(spans)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from collections.abc import Sequence
@@ -103,3 +104,23 @@ def test_losses_are_counted_and_said_once_until_there_are_none(caplog: pytest.Lo
     ]
     warning = caplog.records[0]
     assert (warning.exporter, warning.reason, warning.dropped) == ("scripted", "nobody listens", 1)
+
+
+def test_a_delivery_that_raises_loses_its_batch_only() -> None:
+    """Where there is no descriptor left, signing raised OSError, and no span was ever sent again."""
+
+    class Failing(Scripted):
+        def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
+            super().deliver(calls)
+            if len(self.batches) == 1:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return Delivery()
+
+    exporter = Failing()
+    exporter.let.set()
+    outbox = Outbox(exporter)
+    for _ in range(2):
+        outbox.put(CALL)
+        assert exporter.reached.acquire(timeout=WAIT_SECONDS)
+    outbox.close(WAIT_SECONDS)
+    assert (sum(exporter.batches), outbox.dropped) == (2, len(CALL))

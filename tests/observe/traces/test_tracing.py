@@ -13,12 +13,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from clocks import run
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Timeout
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.observe.traces import sampling
+from openapi_mcp_server.upstream.credentials.requests import Pending
 from records import record
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool
 from traced import Seen, call, parent_id, recorded
@@ -110,6 +112,38 @@ def test_what_went_wrong_is_named_as_the_conventions_do(
 def test_attempts_of_a_call_are_one_span_that_counts_them() -> None:
     (_, upstream), _, _ = answered(msgspec.structs.replace(ok(), retries=2))
     assert upstream.attributes["http.request.resend_count"] == 2
+
+
+class Expired:
+    """A login whose credentials take a moment, and are refused once."""
+
+    is_last = False
+
+    async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
+        until = time.perf_counter() + 0.003
+        while time.perf_counter() < until:
+            await trio.lowlevel.checkpoint()
+        return request, None
+
+    async def renewed(self, _: object, answer: HttpResponse) -> bool:
+        return answer.status == 401
+
+
+def with_expired(request: HttpRequest, _: object, __: Carrier) -> Pending:
+    return Pending(request, [Expired()])
+
+
+def test_a_request_that_is_sent_again_with_fresh_credentials_is_of_the_same_span_within_the_calls() -> None:
+    (request, upstream), api, kept = answered(ok(b"{}", 401), ok(), authorize=with_expired)
+    told = {dict(sent.headers)["traceparent"] for sent in api.requests}
+    assert (len(api.requests), told) == (2, {f"00-{request.context.trace_id:032x}-{upstream.context.span_id:016x}-01"})
+    assert request.start_time <= upstream.start_time <= upstream.end_time <= request.end_time
+    assert upstream.attributes["http.request.resend_count"] == kept.retries == 1
+
+
+def test_the_time_of_the_api_is_without_that_in_which_credentials_are_fetched() -> None:
+    _, _, kept = answered(ok(), authorize=with_expired)
+    assert kept.seconds - kept.upstream_seconds >= 0.003
 
 
 def test_a_call_that_sent_nothing_has_one_span() -> None:
@@ -244,6 +278,22 @@ def test_the_resource_says_who_the_service_is() -> None:
     resource = request.resource.attributes
     assert (resource["service.name"], resource["deployment.environment"]) == ("shop", "test")
     assert resource["telemetry.sdk.language"] == "python"
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [
+        ("mcp.example.com", "mcp.example.com", None),
+        ("mcp.example.com:8000", "mcp.example.com", 8000),
+        ("[::1]:8000", "[::1]", 8000),
+        ("[::1]", "[::1]", None),
+        ("a:123456", "a:123456", None),
+        ("a:²", "a:²", None),
+    ],
+)
+def test_the_host_and_the_port_of_a_request_are_two_attributes(host: str, address: str, port: int | None) -> None:
+    (request,) = recorded(Carrier(host=host, path="/mcp"))
+    assert (request.attributes["server.address"], request.attributes.get("server.port")) == (address, port)
 
 
 def test_over_stdio_the_transport_is_a_pipe() -> None:

@@ -117,7 +117,9 @@ def test_a_trace_that_begins_here_or_at_a_load_balancer_has_no_parent() -> None:
         ({"outcome": "tool_error"}, None, "Timeout", {"fault"}),
         ({"outcome": "cancelled"}, None, "cancelled", {"error"}),
         ({"outcome": "internal_error", "error": "-32603"}, None, "internal_error", {"fault"}),
-        ({"outcome": "tool_error"}, "unsent", None, {"error"}),
+        ({"outcome": "tool_error", "error": "ArgumentError"}, "unsent", None, {"error"}),
+        ({"outcome": "tool_error", "error": "CredentialError"}, "unsent", None, {"fault"}),
+        ({"outcome": "tool_error", "error": "NoRoom"}, "unsent", None, {"fault"}),
         ({"outcome": "protocol_error", "error": "-32602"}, "unsent", None, {"error"}),
         ({"outcome": "internal_error", "error": "-32603"}, "unsent", None, {"fault"}),
         ({"outcome": "ok"}, 404, "404", set()),  # the tool made something of it
@@ -131,6 +133,8 @@ def test_whose_fault_it_was_is_told(changes: dict[str, str], status: Any, kind: 
     whole = document(spans)
     assert {"error", "throttle", "fault"} & set(whole) == flags
     assert ("cause" in whole) == bool(flags)
+    if changes["outcome"] == "tool_error":
+        assert whole["cause"]["exceptions"][0].get("message", "") == changes.get("error", "")
     if flags and kind:
         [inside] = whole["subsegments"]
         assert {"error", "throttle", "fault"} & set(inside) == flags

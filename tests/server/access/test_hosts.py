@@ -25,6 +25,8 @@ from openapi_mcp_server.server.access import hosts
         ("example.com:*", "example.com:*", False),
         ("[::1]:*", "[::1]:8000", True),
         ("[::1]:*", "::1", False),
+        ("bücher.example", "xn--bcher-kva.example", True),
+        ("Bücher.example:*", "xn--bcher-kva.example:8000", True),
         ("*", "anything.at.all", True),
         ("*", "", True),
     ],
@@ -40,6 +42,10 @@ def test_a_host_is_admitted_whole_or_not_at_all(pattern: str, host: str, admitte
         ("https://example.com", "http://example.com", False),
         ("https://example.com", "https://example.com.evil.org", False),
         ("https://example.com", "https://example.com/path", False),
+        ("https://example.com:443", "https://example.com", True),
+        ("http://example.com:80", "http://example.com", True),
+        ("http://example.com:443", "http://example.com", False),
+        ("https://bücher.example", "https://xn--bcher-kva.example", True),
         ("http://localhost:*", "http://localhost:6274", True),
         ("http://localhost:*", "http://localhost:6274.evil.org", False),
         ("http://localhost:*", "localhost:6274", False),
@@ -51,7 +57,9 @@ def test_an_origin_is_admitted_whole_with_its_scheme(pattern: str, origin: str, 
     assert hosts.origins([pattern]).admits(origin) is admitted
 
 
-@pytest.mark.parametrize("pattern", ["", "http://example.com", "a b", "example.com:port", "*.example.com", "a:1:2"])
+@pytest.mark.parametrize(
+    "pattern", ["", "http://example.com", "a b", "example.com:port", "*.example.com", "a:1:2", "ä" * 300]
+)
 def test_a_pattern_that_is_no_host_is_named(pattern: str) -> None:
     with pytest.raises(ValueError, match="is no host"):
         hosts.hosts([pattern])

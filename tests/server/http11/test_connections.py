@@ -92,6 +92,21 @@ def test_head_and_body_go_out_together():
     run(main)
 
 
+def test_an_answer_to_head_is_that_to_get_without_its_body():
+    """RFC 9110 section 9.3.2. Applications say the same for both."""
+
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            for _ in range(2):  # a body would be taken for the beginning of the next answer
+                await stream.send_all(GET.replace(b"GET", b"HEAD"))
+                said = await answer(stream)
+                assert said.startswith(OK)
+                assert said.endswith(b"\r\n\r\n")
+                assert b"content-length: 5" in said
+
+    run(main)
+
+
 @pytest.mark.parametrize("lines", [b"\r\n", b"\n", b"\r\n\r\n\n"])
 def test_empty_lines_before_a_request_are_ignored(lines):
     """RFC 9112 section 2.2."""

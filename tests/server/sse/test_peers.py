@@ -148,6 +148,19 @@ def test_what_the_owner_refuses_is_passed_back() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(("status", "name", "value"), [(429, "Retry-After", "7"), (401, "WWW-Authenticate", "Bearer")])
+def test_what_a_client_is_to_do_is_passed_back_with_the_owners_refusal(status: int, name: str, value: str) -> None:
+    async def test() -> None:
+        said = f"HTTP/1.1 {status} \r\nX-Mcp-Session-Hop: 1\r\n{name}: {value}\r\nContent-Length: 0\r\n\r\n"
+        async with two() as (first, second, _), stranger(said.encode()) as (port, _):
+            session = await first.open()
+            session.target = owned_by(port)
+            answer = await call(second, session)
+            assert (answer.status, answer.headers[name.lower()]) == (status, value)
+
+    run(test)
+
+
 def test_the_host_that_a_client_names_is_checked_wherever_it_arrives() -> None:
     async def test() -> None:
         async with two() as (first, second, _):

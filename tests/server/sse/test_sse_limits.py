@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import real_sockets
 from clocks import hurried
+from openapi_mcp_server import aside
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
@@ -186,6 +188,46 @@ def test_a_call_that_has_waited_for_too_long_is_refused_instead_of_carried_out_l
         assert sorted(paths(api)) == sorted(pets(*range(CALLS)))
 
     run(use, gateway(api, call_seconds=1000), hurried())
+
+
+def test_a_batch_that_has_waited_for_too_long_is_refused_call_by_call():
+    held = Held()
+    api = ScriptedApi(held)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        await session.post(request("initialize", 99, {"protocolVersion": "2025-03-26"}))
+        await session.message()
+        for number in range(CALLS):
+            await session.call(number, number)
+        late = [request("tools/call", number, {"name": "get_pet", "arguments": {"id": number}}) for number in (77, 78)]
+        await session.post(b"[%b]" % b",".join(late))
+        await trio.sleep(WAITING_SECONDS + 1)
+        held.released.set()
+        answers = []
+        while len(answers) < CALLS + 1:
+            kind, data = await session.event()
+            answers += [msgspec.json.decode(data)] if kind else []
+        [refused] = [each for each in answers if isinstance(each, list)]
+        assert [(each["id"], each["error"]["code"]) for each in refused] == [(77, -32603), (78, -32603)]
+        assert sorted(paths(api)) == sorted(pets(*range(CALLS)))
+
+    run(use, gateway(api, call_seconds=1000), hurried())
+
+
+def test_a_large_message_that_finds_no_turn_is_told_when_to_come_again():
+    built, go_on = gateway(ScriptedApi(), call_seconds=0.1), threading.Event()
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(built.read, aside.LARGE + 1, go_on.wait)
+            await wait_all_tasks_blocked()
+            refused = await session.post(request("ping", 1, {"padding": "x" * aside.LARGE}))
+            assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+            go_on.set()
+
+    run(use, built)
 
 
 def test_a_flood_is_refused_and_nothing_of_it_is_carried_out():

@@ -18,6 +18,7 @@ from prometheus_client.samples import Exemplar
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.errors import Refused
 from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe.metrics import families
 from openapi_mcp_server.observe.metrics.families import Family
@@ -173,8 +174,10 @@ class Metrics:
     def _new_answers(self, api: str, status: int | None, error: str) -> _Answers:
         status_class = _status_class(status)
         shown = str(status) if status in _STATUSES else status_class
+        is_refused = error == Refused.__name__  # by us: the time is none of the API's
+        seconds = _Histogram() if is_refused else self._upstream_seconds.setdefault((api, status_class), _Histogram())
         return _Answers(
-            self._upstream_seconds.setdefault((api, status_class), _Histogram()),
+            seconds,
             self._upstream_requests.setdefault((api, shown, error), _Counter()),
         )
 

@@ -56,6 +56,8 @@ def _add(span: ReadableSpan, of_scope: ScopeSpans) -> None:
         added.trace_state = context.trace_state.to_header()
     if span.status.status_code is StatusCode.ERROR:
         added.status.CopyFrom(_FAILED)
+        if span.status.description:
+            added.status.message = span.status.description
     else:
         added.status.SetInParent()
     for link in span.links:

@@ -41,7 +41,7 @@ class Exporter(Protocol):
     gather_seconds: float
 
     def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
-        """Delivers a batch. It may take long, and must not raise."""
+        """Delivers a batch. It may take long. A batch is lost if it raises."""
 
     def close(self) -> None:
         """Closes the exporter, from another thread. A delivery in progress gives up, and none follows."""
@@ -109,7 +109,10 @@ class Outbox:
 
     def _deliver(self, calls: list[CallSpans]) -> None:
         self._in_hand = sum(map(len, calls))
-        lost, reason = self._exporter.deliver(calls)
+        try:
+            lost, reason = self._exporter.deliver(calls)
+        except Exception as error:  # noqa: BLE001 - a bug, or no descriptor: the thread goes on for the spans after it
+            lost, reason = self._in_hand, str(error) if isinstance(error, OSError) else type(error).__name__
         self._lost += lost
         self._in_hand = 0
         if lost and not self._is_failing:

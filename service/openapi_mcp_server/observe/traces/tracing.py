@@ -34,6 +34,7 @@ from openapi_mcp_server.settings.tracing import Tracing
 
 UNTRACED_METHODS = frozenset({"ping"})
 """Say nothing of what the server does, and would take the place of what does among those that are sampled."""
+PORT_DIGITS = 5
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _FINE, _FAILED = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
@@ -166,9 +167,11 @@ class _Recorded:
         self.trace_id = f"{own.trace_id:032x}"
 
     def sending(self, request: HttpRequest, tool: Tool) -> HttpRequest:
-        self._tool = tool
-        self._sent = time.time_ns()
-        self._upstream = self._own._replace(span_id=random.getrandbits(64))
+        """All that is sent for a call is of one span, also what is sent again with fresh credentials."""
+        if self._tool is None:
+            self._tool = tool
+            self._sent = time.time_ns()
+            self._upstream = self._own._replace(span_id=random.getrandbits(64))
         return propagation.passed_on(request, self._upstream, self._tracer.propagators)
 
     def end(self, record: CallRecord) -> None:
@@ -191,7 +194,7 @@ class _Recorded:
             attributes=attributes,
             links=self._links(),
             kind=SpanKind.SERVER,
-            status=_FAILED if "error.type" in attributes else _FINE,
+            status=_status(record),
             start_time=self._began,
             end_time=self._began + int(record.seconds * 1e9),
             instrumentation_scope=self._tracer.scope,
@@ -222,6 +225,13 @@ class _Recorded:
         )
 
 
+def _status(record: CallRecord) -> Status:
+    """With the kind of a tool's error, which ``error.type`` does not tell."""
+    if record.outcome == "ok":
+        return _FINE
+    return Status(StatusCode.ERROR, record.error) if record.outcome == "tool_error" and record.error else _FAILED
+
+
 def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dict[str, Any]:
     """OpenTelemetry, Semantic conventions for MCP, Server. No argument and no result of a tool is among them.
 
@@ -239,7 +249,7 @@ def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dic
     elif record.method == "prompts/get" and record.outcome == "ok":  # else it is a name that the client made up
         attributes["gen_ai.prompt.name"] = call.name
     if carrier.path:
-        attributes |= {"http.request.method": "POST", "server.address": carrier.host, "url.path": carrier.path}
+        attributes |= {"http.request.method": "POST", **_server(carrier.host), "url.path": carrier.path}
         if record.outcome != "cancelled":  # else nobody was there to be answered
             attributes["http.response.status_code"] = 202 if record.transport == "sse" else 200
     if record.error_type:
@@ -247,6 +257,13 @@ def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dic
     if record.outcome in {"protocol_error", "internal_error"}:
         attributes["rpc.response.status_code"] = record.error
     return attributes
+
+
+def _server(host: str) -> dict[str, str | int]:
+    """The name and the port of a Host header."""
+    name, _, port = host.rpartition(":")
+    is_port = len(port) <= PORT_DIGITS and port.isascii() and port.isdigit()
+    return {"server.address": name, "server.port": int(port)} if is_port else {"server.address": host}
 
 
 def _upstream_attributes(record: CallRecord, tool: Tool) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
 from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery
 from openapi_mcp_server.settings.tracing import DaemonAddress
@@ -38,7 +39,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w\s.:/%&#=+\\\-@]")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_]")
 _NOT_SEARCHED = ("jsonrpc_request_id",)
 """Told as metadata: X-Ray indexes annotations, 50 of a trace."""
-_IN_HTTP = frozenset({"http.request.method", "server.address", "url.path", "http.response.status_code"})
+_IN_HTTP = frozenset({"http.request.method", "server.address", "server.port", "url.path", "http.response.status_code"})
 """X-Ray has a place of its own for them, and finds traces by it."""
 
 Document = dict[str, Any]
@@ -116,14 +117,15 @@ def document(spans: CallSpans, same: Document, resource: msgspec.Raw) -> Documen
     if request.parent is not None:
         whole["parent_id"] = f"{request.parent.span_id:016x}"
     if "url.path" in attributes:
-        whole["http"] = _http(attributes, f"http://{attributes['server.address']}{attributes['url.path']}")
+        port = f":{attributes['server.port']}" if "server.port" in attributes else ""
+        whole["http"] = _http(attributes, f"http://{attributes['server.address']}{port}{attributes['url.path']}")
     annotations = {_key(name): _shortened(value) for name, value in attributes.items() if name not in _IN_HTTP}
     told = {name: annotations.pop(name) for name in _NOT_SEARCHED if name in annotations}
     whole["annotations"] = annotations
     whole["metadata"] = {"span": {"name": request.name, **told}, "resource": resource}
     if sent:
         whole["subsegments"] = [_subsegment(span) for span in sent]
-    whole |= _faults(attributes, whole.get("subsegments", ()))
+    whole |= _faults(attributes, whole.get("subsegments", ()), request.status.description or "")
     return whole
 
 
@@ -164,7 +166,7 @@ def _subsegment(span: ReadableSpan) -> Document:
     attributes: Mapping[str, Any] = span.attributes or {}
     origin = Origin(attributes["url.scheme"], attributes["server.address"], attributes["server.port"])
     whole = {"name": _name(attributes["server.address"]), "namespace": "remote", **_timed(span)}
-    return {**whole, "http": _http(attributes, f"{origin}{attributes['url.template']}"), **_faults(attributes, ())}
+    return {**whole, "http": _http(attributes, f"{origin}{attributes['url.template']}"), **_faults(attributes)}
 
 
 def _http(attributes: Mapping[str, Any], url: str) -> Document:
@@ -173,11 +175,11 @@ def _http(attributes: Mapping[str, Any], url: str) -> Document:
     return {"request": {"method": attributes["http.request.method"], "url": url}, **answered}
 
 
-def _faults(attributes: Mapping[str, Any], inside: Sequence[Document]) -> Document:
+def _faults(attributes: Mapping[str, Any], inside: Sequence[Document] = (), error: str = "") -> Document:
     """Flags of X-Ray by culprit: ``fault`` is the server's, ``error`` the client's, ``throttle`` (with error) too many
     requests.
 
-    A call that fails because the API does is as faulty as the API's answer.
+    A call that fails because the API does is as faulty as the API's answer. ``error`` is the kind of a tool's error.
     """
     kind = attributes.get("error.type")
     if kind is None:
@@ -186,13 +188,15 @@ def _faults(attributes: Mapping[str, Any], inside: Sequence[Document]) -> Docume
     if failed is not None:
         whose: Document = {name: True for name in ("error", "throttle", "fault") if name in failed}
     else:
-        whose = _whose(str(kind), attributes)
-    return whose | {"cause": {"exceptions": [{"id": secrets.token_hex(8), "type": str(kind)}]}}
+        whose = _whose(str(kind), attributes, error)
+    said = {"message": error} if error else {}
+    return whose | {"cause": {"exceptions": [{"id": secrets.token_hex(8), "type": str(kind), **said}]}}
 
 
-def _whose(kind: str, attributes: Mapping[str, Any]) -> Document:
+def _whose(kind: str, attributes: Mapping[str, Any], error: str) -> Document:
     if "mcp.method.name" in attributes:
-        return {"fault": True} if kind == str(INTERNAL_ERROR) else {"error": True}
+        is_clients = kind != str(INTERNAL_ERROR) and error in {"", ArgumentError.__name__}
+        return {"error": True} if is_clients else {"fault": True}
     status = attributes.get("http.response.status_code")
     if status == 429:
         return {"error": True, "throttle": True}

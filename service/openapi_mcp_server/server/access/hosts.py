@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
+
+from openapi_mcp_server.bridge.origins import DEFAULT_PORTS, in_ascii
 
 LOOPBACK_HOSTS = ("localhost:*", "127.0.0.1:*", "[::1]:*")
 LOOPBACK_ORIGINS = tuple(f"{scheme}://{host}" for scheme in ("http", "https") for host in LOOPBACK_HOSTS)
@@ -54,24 +57,33 @@ def hosts(patterns: Iterable[str]) -> HostList:
     """
     exact, any_port, everything = set(), set(), False
     for pattern in patterns:
-        parsed = _AUTHORITY.fullmatch(pattern.lower())
         if pattern == "*":
             everything = True
-        elif parsed is None:
-            raise ValueError(f"{pattern!r} is no host, host:port or host:*")
-        elif parsed[2] == "*":
-            any_port.add(parsed[1])
+            continue
+        host, port = _parsed(pattern)
+        if port == "*":
+            any_port.add(host)
         else:
-            exact.add(parsed[0])
+            exact.add(f"{host}:{port}" if port else host)
     return HostList(frozenset(exact), frozenset(any_port), everything)
 
 
+def _parsed(pattern: str) -> tuple[str, str | None]:
+    """The host, in the letters in which clients send it, and the port, if there is one."""
+    parsed = _AUTHORITY.fullmatch(pattern.lower())
+    with suppress(ValueError):
+        if parsed is not None:
+            return in_ascii(parsed[1]), parsed[2]
+    raise ValueError(f"{pattern!r} is no host, host:port or host:*")
+
+
 def origins(patterns: Iterable[str]) -> OriginList:
-    """``https://example.com``, ``https://example.com:8443`` or ``https://example.com:*``; raises ValueError."""
+    """``https://example.com``, ``https://example.com:8443`` or ``https://example.com:*``; raises ValueError. Browsers
+    send no port that is the scheme's own (RFC 6454 section 6.2)."""
     grouped: dict[str, list[str]] = {}
     for pattern in patterns:
         scheme, found, authority = pattern.lower().partition("://")
-        if not found or scheme not in {"http", "https"} or authority == "*":
+        if not found or scheme not in DEFAULT_PORTS or authority == "*":
             raise ValueError(f"{pattern!r} is no origin such as https://example.com")
-        grouped.setdefault(scheme, []).append(authority)
+        grouped.setdefault(scheme, []).append(authority.removesuffix(f":{DEFAULT_PORTS[scheme]}"))
     return OriginList({scheme: hosts(found) for scheme, found in grouped.items()})

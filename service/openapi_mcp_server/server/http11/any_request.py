@@ -79,7 +79,7 @@ def _config() -> Config:
     config.h11_max_incomplete_size = HEADER_BYTES
     config.include_server_header = False
     config.accesslog = None
-    config.errorlog = logging.getLogger("service.http")
+    config.errorlog = logging.getLogger(__name__)
     config.errorlog.setLevel(logging.WARNING)
     return config
 

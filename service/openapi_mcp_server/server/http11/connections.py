@@ -12,6 +12,7 @@ others (`any_request`). Its Trio worker is not used, for these reasons (0.18):
 
 from __future__ import annotations
 
+import logging
 import math
 import resource
 import socket
@@ -31,6 +32,8 @@ TEND_SECONDS = 0.25
 DESCRIPTORS = 65_536
 """How many descriptors this process asks the system for: one for each client's connection, and one for its call's
 connection to the API. The usual soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
+
+logger = logging.getLogger(__name__)
 
 
 async def serve(
@@ -90,6 +93,8 @@ class _Connections:
         self._open.add(connection)
         try:
             await connection.serve()
+        except Exception:  # of this client alone; without descriptors, an import for the first unusual request fails
+            logger.exception("a connection failed")
         finally:
             stream.socket.close()  # closing the stream costs 20 µs, for a cancellation that is caught
             self._open.discard(connection)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import ssl
-import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -207,8 +206,3 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
     except (*UNREADABLE, JoseError, ValueError, TypeError, KeyError):
         return None
     return _Held(about, key, bytes(raw))
-
-
-def now() -> float:
-    """Seconds since the epoch, as claims count them."""
-    return time.time()

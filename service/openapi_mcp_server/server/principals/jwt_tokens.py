@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from openapi_mcp_server.bridge.policy import Permit, Policy, Principal
 from openapi_mcp_server.openapi.text.numbers import UNREADABLE
 from openapi_mcp_server.server.principals import claims as rules
 from openapi_mcp_server.server.principals.guard import TOKEN_BYTES, InvalidToken
-from openapi_mcp_server.server.principals.issuers import Issuer, now
+from openapi_mcp_server.server.principals.issuers import Issuer
 from openapi_mcp_server.server.principals.recent import Recent
 from openapi_mcp_server.settings.inbound import Inbound
 
@@ -51,7 +52,7 @@ class JwtTokens:
             issuer.on_change = self._recent.forget
 
     async def __call__(self, token: bytes) -> Principal:
-        digest, moment = self._recent.digest(token), now()
+        digest, moment = self._recent.digest(token), time.time()  # as claims count
         if (known := self._recent.find(digest, moment)) is not None:
             return known
         claims = await self._verified(token)

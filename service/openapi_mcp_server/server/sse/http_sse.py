@@ -34,6 +34,7 @@ from openapi_mcp_server.server.posts import (
     check_form,
     opened,
     reply,
+    retry_headers,
 )
 from openapi_mcp_server.server.principals.limits import Limits, calls
 from openapi_mcp_server.server.principals.pauses import leave
@@ -46,6 +47,11 @@ SESSIONS = 2000
 """The most at once: 30 MB of memory when all are idle, and as many descriptors."""
 SESSION_ID_BYTES = 16
 """128 random bits. A client that has them may send to the session."""
+
+_PASSED_BACK = frozenset({"retry-after", "www-authenticate"})
+"""Headers by which a client knows what to do after the refusal of another task."""
+_Answer = tuple[int, Pieces, tuple[Header, ...]]
+"""The status, the body and further headers of the answer to a POST."""
 
 
 @asynccontextmanager
@@ -184,15 +190,16 @@ class HttpSse:
             refused = refusal.bare()
         else:
             if answer is not None:
-                await reply(send, *answer, *hop)
+                status, body, more = answer
+                await reply(send, status, body, *more, *hop)
             return
         await self._visitors.pauses.wait(entrant.share, headers)
         await self._visitors.refuse(send, refused, *hop)
 
     async def _heard(
         self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive
-    ) -> tuple[int, Pieces] | None:
-        """The status and the body that answer the POST. None if the client left before the message was whole."""
+    ) -> _Answer | None:
+        """The answer to the POST. None if the client left before the message was whole."""
         session = self._session(scope, headers, entrant)
         check_form(headers)
         hold = opened(self._gateway.memory, entrant.share)
@@ -208,7 +215,7 @@ class HttpSse:
             if isinstance(message, Rejection) and message.id is None:  # a client could not tell its answer from others
                 hold.close()
                 await self._visitors.pauses.wait(entrant.share, headers)
-                return message.status, self._gateway.refuse(message, "sse", beside)
+                return message.status, self._gateway.refuse(message, "sse", beside), retry_headers(message.status)
             return await self._start(session, message, len(body), beside, entrant.share, hold)
         except BaseException:
             hold.close()
@@ -216,19 +223,20 @@ class HttpSse:
 
     async def _passed_on(
         self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold, client: str
-    ) -> tuple[int, Pieces]:
-        """The status and the body that the owner of the session answers."""
+    ) -> _Answer:
+        """The answer of the owner of the session."""
         assert self._peers is not None  # noqa: S101 - for the type checker: else there are no sessions elsewhere
         answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers, client)
         hold.close()
         if answer is None:
             raise _unknown()
-        return answer.status, (answer.body,) if answer.body else ()
+        passed_back = [(name.encode(), text.encode("latin-1")) for name, text in answer.headers if name in _PASSED_BACK]
+        return answer.status, (answer.body,) if answer.body else (), tuple(passed_back)
 
     async def _start(
         self, session: Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
-    ) -> tuple[int, Pieces]:
-        """The status and the body that answer the POST. The session closes the hold."""
+    ) -> _Answer:
+        """The answer to the POST. The session closes the hold."""
         try:
             self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
             if count := calls(message):
@@ -237,7 +245,7 @@ class HttpSse:
         except Refusal as refusal:
             raise refusal.of(message) from None
         await session.take(message, size, beside, hold)
-        return 202, ()
+        return 202, (), ()
 
     def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> Session | _Elsewhere:
         """A session of another worker or principal is unknown, like one that never existed. A session of another task

@@ -152,7 +152,13 @@ class Session:
 
 def _in_time(waiting: _Waiting) -> Message | Batch:
     message = waiting.message
-    if not isinstance(message, Call) or anyio.current_time() < waiting.until:
+    if anyio.current_time() < waiting.until:
+        return message
+    return Batch(tuple(map(_too_late, message.messages))) if isinstance(message, Batch) else _too_late(message)
+
+
+def _too_late(message: Message) -> Message:
+    if not isinstance(message, Call):
         return message
     problem = f"there was no room for this call within {WAITING_SECONDS:g} s; it was not carried out"
     return Rejection(id=message.id, code=INTERNAL_ERROR, message=problem)

@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.origins import Origin
-from openapi_mcp_server.errors import CredentialError
+from openapi_mcp_server.errors import CredentialError, UpstreamError
 from openapi_mcp_server.grammar import as_variable, is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
@@ -173,10 +173,15 @@ class Pending:
         answer, used = await self._attempt(send, until)
         if not await self._renewed(used, answer, until):
             return answer
-        again, used = await self._attempt(send, until)
+        earlier = answer.retries + 1
+        try:
+            again, used = await self._attempt(send, until)
+        except UpstreamError as error:
+            error.retries += earlier
+            raise
         if again.status not in _REFUSALS:
             await self._renewed(used, again, until)  # which tells the logins that it was accepted
-        return again
+        return msgspec.structs.replace(again, retries=again.retries + earlier)
 
     async def _renewed(self, used: list[object], answer: HttpResponse, until: float) -> bool:
         with anyio.move_on_after(max(0.0, until - anyio.current_time() - LEAST_SECONDS)):

@@ -17,10 +17,13 @@ from logins import WEB, Answering, Caller, answering, form, given, header
 from loopback import client, clocked, sized
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.settings.auth import Auth
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
 
 OK = sized(b"{}", b"Content-Type: application/json\r\n")
 PASSWORD = "Passw0rd!"
+RULE = AddressRule(allow_private=False, allow_insecure=False)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:jwt:UserWarning"),
@@ -215,3 +218,12 @@ def test_client_credentials_have_no_id_token() -> None:
     auth = cognito(client_id="app", client_secret="x", username="", domain="ours", token="id")
     with pytest.raises(ConfigError, match="no ID token"):
         KINDS["cognito"]("pets", auth, Means(web=WEB))
+
+
+@pytest.mark.parametrize("flow", ["user_password", "admin_user_password"])
+def test_an_address_of_cognito_that_must_not_be_asked_ends_the_start(flow: str) -> None:
+    """The first login comes later, when the server already serves: it ended it then."""
+    environ = {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": "http://cognito.example.com"}
+    web = Web(dialler=CheckedDialler(RULE), rule=RULE)
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"):
+        KINDS["cognito"]("pets", cognito(client_id="app", flow=flow), Means(web=web, environ=environ))

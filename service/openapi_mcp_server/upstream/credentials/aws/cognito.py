@@ -43,8 +43,9 @@ def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str,
         raise ConfigError("AUTH_COGNITO_REGION", "is missing; or set AUTH_COGNITO_USER_POOL_ID or AWS_REGION")
     if auth.flow == "client_credentials":
         return TokenLogin(api, _client_credentials(auth, region, web), auth.token_ttl, turns)
-    user = _User(auth, Aws(region=region, environ=environ, web=web), chain)
-    return TokenLogin(api, user.token, auth.token_ttl, turns)
+    aws = Aws(region=region, environ=environ, web=web)
+    aws.check(COGNITO)
+    return TokenLogin(api, _User(auth, aws, chain).token, auth.token_ttl, turns)
 
 
 def _client_credentials(auth: Auth, region: str, web: Web) -> Fetch:

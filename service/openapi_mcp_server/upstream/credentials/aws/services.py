@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.login import Web, json_object, words
 from openapi_mcp_server.upstream.credentials.tokens import Failed
@@ -59,6 +59,10 @@ class Aws(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Aws({self.region})"
 
+    def check(self, service: Service) -> None:
+        """Raises ConfigError where the address of a service cannot be asked."""
+        self._request(service, (), b"")
+
     async def call(
         self,
         service: Service,
@@ -73,9 +77,7 @@ class Aws(msgspec.Struct, frozen=True, kw_only=True):
             ("Content-Type", "application/x-amz-json-1.1"),
             ("X-Amz-Target", f"{service.target}.{operation}"),
         )
-        url = endpoint(service, self.region, self.environ)
-        body = msgspec.json.encode(fields)
-        request = self.web.request("POST", url, headers, body, f"{ENDPOINT}_{service.variable}")
+        request = self._request(service, headers, msgspec.json.encode(fields))
         if keys is not None:
             request = signed(request, keys, Scope(region=self.region, service=service.name), time.time())
         answer = await self.web.ask(request)
@@ -83,6 +85,10 @@ class Aws(msgspec.Struct, frozen=True, kw_only=True):
         if answer.status != 200:
             raise _failed(service, answer, said, hidden)
         return said
+
+    def _request(self, service: Service, headers: tuple[tuple[str, str], ...], body: bytes) -> HttpRequest:
+        url = endpoint(service, self.region, self.environ)
+        return self.web.request("POST", url, headers, body, f"{ENDPOINT}_{service.variable}")
 
 
 def _failed(service: Service, answer: HttpResponse, said: Mapping[str, Any], hidden: tuple[str, ...]) -> AwsFailed:
