@@ -88,11 +88,19 @@ def allowed(memory: Sequence[float], calls: int) -> float:
     return GROWTH * memory[0] + NOISE_MIB * 100_000 / calls
 
 
+class _List(msgspec.Struct):
+    tools: list[Tool]
+
+
+class _Answer(msgspec.Struct):
+    result: _List
+
+
 async def listed(target: Target) -> list[Tool]:
     async with await trio.open_tcp_stream("127.0.0.1", target.port) as stream:
         await stream.send_all(rounds.written(target, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}))
         answer = await rounds.read(stream)
-    return msgspec.convert(msgspec.json.decode(answer.body)["result"]["tools"], list[Tool])
+    return msgspec.json.decode(answer.body, type=_Answer).result.tools
 
 
 @contextmanager

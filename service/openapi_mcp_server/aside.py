@@ -76,8 +76,8 @@ class Aside:
         end, before any other, and is dropped."""
         turn = _Turn(self._places, client, self._loop)
         with suppress(_NoThread):
-            done = await _in_thread(partial(_done, work, self._loop), abandon_on_cancel=True, limiter=turn)
-            return done.unwrap()
+            done = _in_thread(partial(_done, work, self._loop), abandon_on_cancel=True, limiter=turn)
+            return (await done).unwrap()  # without a name for the outcome, by which an error would hold itself
         return work()
 
 
