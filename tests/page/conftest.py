@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from browser import browser, missing
+from browser import browser, missing, opened_at
 from processes import started
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,13 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(problem)
     with browser() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def visitor(chromium) -> Iterator[Page]:
+    """One page for all tests of a module, each of which leads it to where it looks."""
+    with opened_at(chromium, "about:blank") as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from browser import expect, opened_at, press_call
+from browser import expect, press_call
 from hostile_api import served
 from processes import started
 
@@ -44,12 +44,6 @@ def site(tmp_path_factory) -> Iterator[str]:
         where = ("--spec-path", str(file), "--api-url", api, "--allow-private-networks")
         with started("serve", *where, "--transport", "http", "--port", "0") as server:
             yield f"{server.url.removesuffix('mcp')}#/tool/echo"
-
-
-@pytest.fixture(scope="module")
-def visitor(chromium) -> Iterator[Any]:
-    with opened_at(chromium, "about:blank") as page:
-        yield page
 
 
 @pytest.fixture

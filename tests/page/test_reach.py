@@ -50,12 +50,6 @@ def site(tmp_path_factory) -> Iterator[str]:
             yield str(server.url.removesuffix("mcp"))
 
 
-@pytest.fixture(scope="module")
-def visitor(chromium) -> Iterator[Page]:
-    with opened_at(chromium, "about:blank") as page:
-        yield page
-
-
 @pytest.fixture
 def page(visitor, site) -> Page:
     """A page at the tool that remembers nothing of the test before."""
