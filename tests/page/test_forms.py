@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from browser import expect, press_call
-from hostile_api import served
-from processes import started
 
 CARD = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "card"}, "digits": {"type": "string"}}}
 CASH = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "cash"}, "coins": {"type": "integer"}}}
@@ -35,22 +32,11 @@ DOCUMENT = {
 }
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Iterator[str]:
-    """The address of a tool whose API answers a body with that body."""
-    file = tmp_path_factory.mktemp("forms") / "api.json"
-    file.write_text(json.dumps(DOCUMENT))
-    with served() as (api, _):
-        where = ("--spec-path", str(file), "--api-url", api, "--allow-private-networks")
-        with started("serve", *where, "--transport", "http", "--port", "0") as server:
-            yield f"{server.url.removesuffix('mcp')}#/tool/echo"
-
-
 @pytest.fixture
 def page(visitor, site) -> Any:
     """A page that remembers nothing of the test before."""
     visitor.goto("about:blank")
-    visitor.goto(site)
+    visitor.goto(f"{site}#/tool/echo")
     visitor.get_by_label("constructor").wait_for()
     return visitor
 

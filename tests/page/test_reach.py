@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from browser import expect, opened_at, press_call
-from hostile_api import served
-from processes import started
 
 Page = Any  # of Playwright
 MEMBERS: dict[str, Any] = {
@@ -38,16 +36,6 @@ DOCUMENT = {
         }
     },
 }
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Iterator[str]:
-    file = tmp_path_factory.mktemp("reach") / "api.json"
-    file.write_text(json.dumps(DOCUMENT))
-    with served() as (api, _):
-        where = ("--spec-path", str(file), "--api-url", api, "--allow-private-networks")
-        with started("serve", *where, "--transport", "http", "--port", "0", "--result-budget-bytes", "0") as server:
-            yield str(server.url.removesuffix("mcp"))
 
 
 @pytest.fixture

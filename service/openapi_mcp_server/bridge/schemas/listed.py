@@ -394,8 +394,7 @@ def _point(schema: Any, where: str) -> bool:  # noqa: ANN401 - any JSON value
         return any(_point(each, where) for each in schema)
     if not isinstance(schema, dict):
         return False
-    said = schema.get("description")  # a schema, if it is that of a property of this name
-    if isinstance(said, str) and SHORTENED in said:
+    if isinstance(said := schema.get("description"), str) and SHORTENED in said:  # or a property of this name
         schema["description"] = said.replace(SHORTENED, where)
         return True
     return any(_point(each, where) for each in schema.values())
